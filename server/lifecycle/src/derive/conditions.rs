@@ -1,0 +1,140 @@
+//! Conditions (spec §3; kubelet `pkg/kubelet/status/generate.go`).
+
+use super::container::container_status;
+use crate::{
+    Pod,
+    state::{Class, Sandbox},
+    status::{Condition, ContainerState, ContainerStatus, Phase},
+    time::Timestamp,
+    transition::Label,
+};
+
+struct Draft {
+    kind: &'static str,
+    status: bool,
+    reason: &'static str,
+    message: String,
+}
+
+impl Draft {
+    const fn yes(kind: &'static str) -> Self {
+        Self { kind, status: true, reason: "", message: String::new() }
+    }
+
+    const fn no(kind: &'static str, reason: &'static str) -> Self {
+        Self { kind, status: false, reason, message: String::new() }
+    }
+
+    fn because(mut self, message: String) -> Self {
+        self.message = message;
+        self
+    }
+}
+
+fn names(list: &[&ContainerStatus]) -> String {
+    list.iter().map(|status| status.name.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+fn ready_to_start(pod: &Pod) -> Draft {
+    const KIND: &str = "PodReadyToStartContainers";
+    match pod.state.sandbox {
+        Sandbox::Ready { .. } => Draft::yes(KIND),
+        _ => Draft::no(KIND, ""),
+    }
+}
+
+fn initialized(pod: &Pod, phase: Phase) -> Draft {
+    const KIND: &str = "Initialized";
+    if phase == Phase::Succeeded {
+        return Draft { reason: "PodCompleted", ..Draft::yes(KIND) };
+    }
+    let mut incomplete = Vec::new();
+    for container in pod.state.containers.iter().filter(|c| c.class != Class::Main) {
+        let status = container_status(pod, container);
+        let done = if container.class == Class::Init { status.ready } else { status.started };
+        if !done {
+            incomplete.push(status);
+        }
+    }
+    let main_started = pod.state.containers.iter().any(|c| c.class == Class::Main && c.attempt.is_some());
+    if incomplete.is_empty() || main_started {
+        return Draft::yes(KIND);
+    }
+    let list = names(&incomplete.iter().collect::<Vec<_>>());
+    Draft::no(KIND, "ContainersNotInitialized").because(format!("containers with incomplete status: [{list}]"))
+}
+
+fn containers_ready(pod: &Pod, phase: Phase) -> Draft {
+    const KIND: &str = "ContainersReady";
+    match phase {
+        Phase::Succeeded => return Draft::no(KIND, "PodCompleted"),
+        Phase::Failed => return Draft::no(KIND, "PodFailed"),
+        Phase::Pending | Phase::Running | Phase::Unknown => {}
+    }
+    let statuses: Vec<_> = pod
+        .state
+        .containers
+        .iter()
+        .filter(|c| c.class != Class::Init)
+        .map(|c| container_status(pod, c))
+        .collect();
+    let unready: Vec<_> = statuses.iter().filter(|status| !status.ready).collect();
+    if unready.is_empty() {
+        return Draft::yes(KIND);
+    }
+    let message = format!("containers with unready status: [{}]", names(&unready));
+    Draft::no(KIND, "ContainersNotReady").because(message)
+}
+
+fn ready(pod: &Pod, containers_ready: &Draft) -> Draft {
+    const KIND: &str = "Ready";
+    if !containers_ready.status {
+        return Draft { kind: KIND, message: containers_ready.message.clone(), ..*containers_ready };
+    }
+    // Nobody can set foreign conditions yet, so every gate is unmet.
+    let unmet: Vec<_> = pod
+        .spec
+        .readiness_gates
+        .iter()
+        .map(|gate| format!("corresponding condition of pod readiness gate \"{gate}\" does not exist."))
+        .collect();
+    if unmet.is_empty() {
+        Draft::yes(KIND)
+    } else {
+        Draft::no(KIND, "ReadinessGatesNotReady").because(unmet.join(", "))
+    }
+}
+
+/// The conditions for `phase`; a condition keeps its time while its status stays.
+pub(crate) fn conditions(pod: &Pod, phase: Phase, now: Timestamp) -> Vec<Condition> {
+    let containers_ready = containers_ready(pod, phase);
+    let drafts = [
+        ready_to_start(pod),
+        initialized(pod, phase),
+        ready(pod, &containers_ready),
+        containers_ready,
+        Draft::yes("PodScheduled"),
+    ];
+    let known = &pod.state.observed.conditions;
+    drafts
+        .into_iter()
+        .map(|draft| {
+            let before = known.iter().find(|c| c.kind == draft.kind && c.status == draft.status);
+            Condition {
+                kind: Label::Borrowed(draft.kind),
+                status: draft.status,
+                reason: Label::Borrowed(draft.reason),
+                message: draft.message,
+                last_transition: before.map_or(now, |c| c.last_transition),
+            }
+        })
+        .collect()
+}
+
+/// Whether any container is shown running.
+pub(crate) fn any_running(pod: &Pod) -> bool {
+    pod.state
+        .containers
+        .iter()
+        .any(|c| matches!(container_status(pod, c).state, ContainerState::Running { .. }))
+}

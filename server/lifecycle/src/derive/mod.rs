@@ -1,0 +1,35 @@
+//! Status derived from state: phase, conditions, container states.
+
+mod conditions;
+mod container;
+mod phase;
+mod qos;
+
+pub(crate) use conditions::{any_running, conditions};
+pub(crate) use container::{container_status, restartable, spec_of, will_restart};
+pub(crate) use phase::phase;
+pub use qos::qos_class;
+
+use crate::{Pod, state::Class, status::PodStatus};
+
+/// Status of a pod as clients see it.
+#[must_use]
+pub fn status(pod: &Pod) -> PodStatus {
+    let state = &pod.state;
+    let of = |wanted: &dyn Fn(Class) -> bool| {
+        state.containers.iter().filter(|c| wanted(c.class)).map(|c| container_status(pod, c)).collect::<Vec<_>>()
+    };
+    let mut containers = of(&|class| class == Class::Main);
+    containers.sort_by(|a, b| a.name.cmp(&b.name));
+    PodStatus {
+        phase: state.observed.phase,
+        reason: state.observed.reason.clone(),
+        message: state.observed.message.clone(),
+        conditions: state.observed.conditions.clone(),
+        ips: state.ips.clone(),
+        start_time: state.start_time,
+        qos_class: qos_class(&pod.spec),
+        init_containers: of(&|class| class != Class::Main),
+        containers,
+    }
+}

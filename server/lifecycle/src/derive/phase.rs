@@ -1,0 +1,99 @@
+//! Phase (spec §1; kubelet `pkg/kubelet/kubelet_pods.go` getPhase).
+
+use super::container::{container_status, restartable};
+use crate::{
+    Pod,
+    state::{Class, Container},
+    status::{ContainerState, Phase},
+};
+
+#[derive(Default)]
+struct Counts {
+    pending_init: u32,
+    failed_init_final: u32,
+    pending_sidecar: u32,
+    running: u32,
+    waiting: u32,
+    stopped: u32,
+    stopped_final: u32,
+    succeeded: u32,
+}
+
+impl Counts {
+    fn init(&mut self, pod: &Pod, container: &Container) {
+        let status = container_status(pod, container);
+        let ended = match (&status.state, &status.last_state) {
+            (ContainerState::Terminated(finished), _) => Some(finished),
+            (ContainerState::Waiting { .. }, last) => last.as_ref(),
+            (ContainerState::Running { .. }, _) => None,
+        };
+        match ended.map(|finished| finished.exit.status.code) {
+            None => self.pending_init += 1,
+            Some(0) => {}
+            Some(code) => self.failed_init_final += u32::from(!restartable(pod, container, code)),
+        }
+    }
+
+    fn sidecar(&mut self, pod: &Pod, container: &Container) {
+        let status = container_status(pod, container);
+        match (&status.state, &status.last_state) {
+            (ContainerState::Running { .. }, _) => {
+                self.running += 1;
+                self.pending_sidecar += u32::from(!status.started);
+            }
+            (ContainerState::Waiting { .. }, None) => {
+                self.pending_sidecar += 1;
+                self.waiting += 1;
+            }
+            (ContainerState::Waiting { .. }, Some(_)) | (ContainerState::Terminated(_), _) => {}
+        }
+    }
+
+    fn main(&mut self, pod: &Pod, container: &Container) {
+        let status = container_status(pod, container);
+        let (ended, counts_as_success) = match (&status.state, &status.last_state) {
+            (ContainerState::Running { .. }, _) => {
+                self.running += 1;
+                return;
+            }
+            (ContainerState::Waiting { .. }, None) => {
+                self.waiting += 1;
+                return;
+            }
+            (ContainerState::Waiting { .. }, Some(last)) => (last, false),
+            (ContainerState::Terminated(finished), _) => (finished, true),
+        };
+        let code = ended.exit.status.code;
+        self.stopped += 1;
+        self.stopped_final += u32::from(!restartable(pod, container, code));
+        self.succeeded += u32::from(counts_as_success && code == 0);
+    }
+}
+
+/// The phase by the kubelet's decision table, before stickiness.
+/// `terminal`: everything was stopped because the pod ends.
+pub(crate) fn phase(pod: &Pod, terminal: bool) -> Phase {
+    let mut n = Counts::default();
+    for container in &pod.state.containers {
+        match container.class {
+            Class::Init => n.init(pod, container),
+            Class::Sidecar => n.sidecar(pod, container),
+            Class::Main => n.main(pod, container),
+        }
+    }
+    if n.failed_init_final > 0 {
+        Phase::Failed
+    } else if n.pending_init > 0 || (n.pending_sidecar > 0 && !pod.state.initialized) || n.waiting > 0 {
+        Phase::Pending
+    } else if n.running > 0 {
+        Phase::Running
+    } else if n.stopped == 0 {
+        Phase::Pending
+    } else if !terminal && n.stopped != n.stopped_final {
+        Phase::Running
+    } else if n.stopped == n.succeeded {
+        Phase::Succeeded
+    } else {
+        Phase::Failed
+    }
+}

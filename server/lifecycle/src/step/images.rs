@@ -1,0 +1,132 @@
+//! Images: made available before each start, with the kubelet's back-off (spec §4.3).
+
+use std::time::Duration;
+
+use super::{Applied, context::Context, facts::slot_of};
+use crate::{
+    backoff::RetryBackoff,
+    derive::spec_of,
+    event::EventKind,
+    id::OpId,
+    input::{ImageFailure, ImageSource},
+    state::{Activity, ImageFacts, Shown},
+    transition::Label,
+};
+
+const REASONS: [&str; 7] = [
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "ErrImageNeverPull",
+    "InvalidImageName",
+    "ImageInspectError",
+    "RegistryUnavailable",
+    "SignatureValidationFailed",
+];
+
+fn image_of(cx: &Context<'_>, index: usize) -> String {
+    let container = &cx.pod.state.containers[index];
+    spec_of(cx.pod, container).map(|spec| spec.image.clone()).unwrap_or_default()
+}
+
+/// Asks for the image of the container in slot `index`.
+pub(super) fn ensure(cx: &mut Context<'_>, index: usize) {
+    let op = cx.op();
+    cx.pod.state.containers[index].activity = Activity::Pulling { op, contacting: false };
+}
+
+pub(super) fn pulling(cx: &mut Context<'_>, op: OpId) -> Applied {
+    let Some(index) = slot_of(cx, op) else { return Applied::Nothing };
+    match &mut cx.pod.state.containers[index].activity {
+        Activity::Pulling { contacting, .. } if !*contacting => *contacting = true,
+        _ => return Applied::Nothing,
+    }
+    let message = format!("Pulling image \"{}\"", image_of(cx, index));
+    cx.container_event(index, EventKind::Normal, "Pulling", message);
+    Applied::Together
+}
+
+pub(super) fn ready(
+    cx: &mut Context<'_>,
+    op: OpId,
+    image_id: &str,
+    image_ref: &str,
+    source: &ImageSource,
+) -> Applied {
+    let Some(index) = slot_of(cx, op) else { return Applied::Nothing };
+    let image = image_of(cx, index);
+    let message = match source {
+        ImageSource::Present => {
+            format!("Container image \"{image}\" already present on machine and can be accessed by the pod")
+        }
+        ImageSource::Pulled { took, waited, size } => format!(
+            "Successfully pulled image \"{image}\" in {} ({} including waiting). Image size: {size} bytes.",
+            short(*took),
+            short(*waited)
+        ),
+    };
+    cx.container_event(index, EventKind::Normal, "Pulled", message);
+    let container = &mut cx.pod.state.containers[index];
+    container.activity = Activity::Idle;
+    container.image = Some(ImageFacts { id: image_id.to_owned(), reference: image_ref.to_owned() });
+    container.pull = None;
+    if container.shown.as_ref().is_some_and(|shown| REASONS.contains(&&*shown.reason)) {
+        container.shown = None;
+    }
+    super::run::start(cx, index);
+    Applied::Together
+}
+
+pub(super) fn failed(cx: &mut Context<'_>, op: OpId, failure: ImageFailure, message: &str) -> Applied {
+    let Some(index) = slot_of(cx, op) else { return Applied::Nothing };
+    let image = image_of(cx, index);
+    let warning = EventKind::Warning;
+    match failure {
+        ImageFailure::ErrImageNeverPull => cx.container_event(index, warning, "ErrImageNeverPull", message),
+        ImageFailure::InvalidImageName | ImageFailure::ImageInspectError => {
+            cx.container_event(index, warning, "InspectFailed", message);
+        }
+        _ => {
+            cx.container_event(index, warning, "Failed", format!("Failed to pull image \"{image}\": {message}"));
+        }
+    }
+    cx.container_event(index, warning, "Failed", format!("Error: {}", failure.as_str()));
+    let now = cx.now;
+    let container = &mut cx.pod.state.containers[index];
+    let entry = RetryBackoff::after_failure(container.pull, now);
+    container.pull = Some(entry);
+    container.image = None;
+    container.activity = Activity::Delayed { until: entry.due() };
+    container.shown = Some(Shown { reason: Label::Borrowed(failure.as_str()), message: message.to_owned() });
+    Applied::Alone
+}
+
+/// After a failed pull has been published, says that the next one waits.
+pub(super) fn back_off(cx: &mut Context<'_>, index: usize) -> bool {
+    let container = &cx.pod.state.containers[index];
+    let Some(shown) = &container.shown else { return false };
+    let pulled = ["ErrImagePull", "RegistryUnavailable", "SignatureValidationFailed"];
+    if !pulled.contains(&&*shown.reason) || !matches!(container.activity, Activity::Delayed { .. }) {
+        return false;
+    }
+    let image = image_of(cx, index);
+    let container = &mut cx.pod.state.containers[index];
+    if let Some(shown) = &mut container.shown {
+        shown.message = format!("Back-off pulling image \"{image}\": {}: {}", shown.reason, shown.message);
+        shown.reason = Label::Borrowed("ImagePullBackOff");
+    }
+    cx.container_event(index, EventKind::Normal, "BackOff", format!("Back-off pulling image \"{image}\""));
+    cx.container_event(index, EventKind::Warning, "Failed", "Error: ImagePullBackOff");
+    true
+}
+
+/// A duration as Go prints it, to the millisecond.
+fn short(duration: Duration) -> String {
+    if duration >= Duration::from_secs(60) {
+        return crate::time::go_duration(duration);
+    }
+    if duration >= Duration::from_secs(1) {
+        let text = format!("{:.3}", duration.as_secs_f64());
+        return format!("{}s", text.trim_end_matches('0').trim_end_matches('.'));
+    }
+    format!("{}ms", duration.as_millis())
+}

@@ -1,0 +1,109 @@
+//! One step: apply one input, let the rules act once, settle what is observable.
+//!
+//! ```text
+//!   apply(input) ── a fact about a container is its own revision ──► settle ──► more
+//!        └─ otherwise ─► advance: ending? stop, cleanup : sandbox, init, startup ──► settle
+//! ```
+//! Two changes of one subject never share a revision: a step that leaves work for the rules
+//! says `more`, and the engine continues in the same turn. Late or repeated facts change nothing.
+
+mod cleanup;
+mod command;
+mod context;
+mod facts;
+mod hook;
+mod images;
+mod owed;
+mod recover;
+mod restart;
+mod run;
+mod sandbox;
+mod settle;
+mod startup;
+mod stop;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+use context::Context;
+pub(crate) use owed::{next_deadline, owed};
+
+use crate::{
+    Denied, Pod, Verdict,
+    input::{Fact, Input},
+    time::Timestamp,
+    transition::{Cause, CauseKind},
+};
+
+/// What applying an input did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Applied {
+    /// Nothing: late, repeated, or already so.
+    Nothing,
+    /// Something; the rules may act in the same revision.
+    Together,
+    /// Something that is a revision of its own.
+    Alone,
+}
+
+/// First step of a new pod.
+pub(crate) fn begin(pod: &mut Pod, now: Timestamp, cause: Cause) -> Verdict {
+    let mut cx = Context::of_new(pod, now, cause);
+    cx.pod.state.start_time = Some(now);
+    let key = &cx.pod.meta.key;
+    let message = format!("Successfully assigned {key} to {}", cx.pod.meta.node);
+    cx.event("Scheduled", message);
+    advance(&mut cx);
+    cx.finish(true)
+}
+
+/// Applies one input.
+pub(crate) fn step(pod: &mut Pod, now: Timestamp, input: &Input) -> Result<Verdict, Denied> {
+    let mut cx = Context::of(pod, now, cause_of(input));
+    let applied = match input {
+        Input::Command(command, _) => command::apply(&mut cx, command)?,
+        Input::Fact(fact) => facts::apply(&mut cx, fact),
+        Input::Tick | Input::Continue(_) => facts::apply_ended(&mut cx),
+    };
+    let acted = match applied {
+        Applied::Alone => {
+            cx.more = true;
+            true
+        }
+        Applied::Together => {
+            advance(&mut cx);
+            true
+        }
+        Applied::Nothing => matches!(input, Input::Tick | Input::Continue(_)) && advance(&mut cx),
+    };
+    Ok(cx.finish(acted))
+}
+
+/// Lets the rules act once. True if they did anything; then they want to be asked again.
+fn advance(cx: &mut Context<'_>) -> bool {
+    restart::deadline(cx);
+    restart::completion(cx);
+    let acted = if cx.pod.state.ending.is_some() {
+        stop::advance(cx) | cleanup::advance(cx)
+    } else {
+        sandbox::advance(cx) | stop::advance_stopping(cx) | startup::advance(cx)
+    };
+    cx.more |= acted;
+    acted || cx.ended_now
+}
+
+fn cause_of(input: &Input) -> Cause {
+    let kind = match input {
+        Input::Command(_, cause) | Input::Continue(cause) => return cause.clone(),
+        Input::Tick => CauseKind::Rule,
+        Input::Fact(fact) => match fact {
+            Fact::ContainerExited { .. } => CauseKind::ContainerExit,
+            Fact::HookFinished { .. } => CauseKind::Hook,
+            Fact::ProbeFinished { .. } => CauseKind::Probe,
+            Fact::Recovered { .. } => CauseKind::Recovery,
+            _ => CauseKind::Runtime,
+        },
+    };
+    Cause::of(kind)
+}

@@ -1,0 +1,80 @@
+//! When the pod is done, and when an exited container starts again (spec §4.1, §4.2, §7.5).
+
+use super::{command::end_pod, context::Context};
+use crate::{
+    backoff::CrashBackoff,
+    derive::restartable,
+    event::EventKind,
+    state::{Activity, Class, Container, EndReason, Shown},
+    time::go_duration,
+    transition::{CauseKind, Label},
+};
+
+fn grace(cx: &Context<'_>) -> u32 {
+    u32::try_from(cx.pod.grace_period().as_secs()).unwrap_or(u32::MAX)
+}
+
+/// `activeDeadlineSeconds`.
+pub(super) fn deadline(cx: &mut Context<'_>) {
+    let state = &cx.pod.state;
+    let (Some(start), Some(limit), None) = (state.start_time, cx.pod.spec.active_deadline, state.ending) else {
+        return;
+    };
+    if cx.now >= start + limit && !state.observed.phase.is_terminal() {
+        cx.because(CauseKind::Deadline);
+        cx.event("DeadlineExceeded", "Pod was active on the node longer than the specified deadline");
+        end_pod(cx, EndReason::DeadlineExceeded, grace(cx));
+    }
+}
+
+/// A container that will never run again.
+fn is_final(cx: &Context<'_>, container: &Container) -> bool {
+    !container.may_run()
+        && !matches!(container.activity, Activity::Pulling { .. })
+        && container.exit.as_ref().is_some_and(|exit| !restartable(cx.pod, container, exit.exit.status.code))
+}
+
+/// Every regular container is done, or an init container failed for good: the pod ends.
+pub(super) fn completion(cx: &mut Context<'_>) {
+    let state = &cx.pod.state;
+    if state.ending.is_some() {
+        return;
+    }
+    let failed_init = state.containers.iter().any(|c| {
+        c.class == Class::Init && is_final(cx, c) && c.exit.as_ref().is_some_and(|e| e.exit.status.code != 0)
+    });
+    let done = state.containers.iter().filter(|c| c.class == Class::Main).all(|c| is_final(cx, c));
+    if failed_init || done {
+        end_pod(cx, EndReason::Completed, grace(cx));
+    }
+}
+
+/// Books the start of an exited container in its back-off.
+pub(super) fn stamp(cx: &mut Context<'_>, index: usize) {
+    let now = cx.now;
+    let container = &mut cx.pod.state.containers[index];
+    if let Some(exit) = &container.exit {
+        container.crash = Some(CrashBackoff::advanced(container.crash, exit.exit.finished_at, now));
+    }
+}
+
+/// Holds an exited container back if its back-off says so. True if it may start now.
+pub(super) fn may_start(cx: &mut Context<'_>, index: usize) -> bool {
+    let container = &cx.pod.state.containers[index];
+    let Some(exit) = &container.exit else { return true };
+    let due = CrashBackoff::due(container.crash, exit.exit.finished_at);
+    if cx.now >= due {
+        return true;
+    }
+    let delay = container.crash.map_or_else(Default::default, |entry| entry.delay);
+    let (name, key, uid) = (container.name.clone(), cx.pod.meta.key.clone(), cx.pod.meta.uid.clone());
+    let pod = format!("{}_{}({uid})", key.name, key.namespace);
+    let message = format!("back-off {} restarting failed container={name} pod={pod}", go_duration(delay));
+    let container = &mut cx.pod.state.containers[index];
+    container.activity = Activity::Delayed { until: due };
+    container.shown = Some(Shown { reason: Label::Borrowed("CrashLoopBackOff"), message });
+    cx.because(CauseKind::ContainerExit);
+    let text = format!("Back-off restarting failed container {name} in pod {pod}");
+    cx.container_event(index, EventKind::Warning, "BackOff", text);
+    false
+}

@@ -1,0 +1,215 @@
+//! What is observable, as labels, and the transitions between two such views.
+
+use super::context::Context;
+use crate::{
+    Pod, derive,
+    state::{Activity, Container, Hook, Instance, Sandbox},
+    status::{ContainerState, ContainerStatus},
+    transition::{ExitStatus, HookKind, Label, Subject, Transition},
+};
+
+#[derive(Clone, PartialEq)]
+struct ContainerView {
+    stage: &'static str,
+    reason: Label,
+    message: String,
+    attempt: u32,
+    exit: Option<(u32, ExitStatus)>,
+    image: &'static str,
+    post_start: &'static str,
+    pre_stop: &'static str,
+}
+
+pub(super) struct View {
+    object: &'static str,
+    phase: &'static str,
+    reason: Label,
+    message: String,
+    conditions: Vec<(Label, bool, Label, String)>,
+    sandbox: &'static str,
+    containers: Vec<ContainerView>,
+}
+
+impl View {
+    pub(super) fn of(pod: &Pod) -> Self {
+        let state = &pod.state;
+        let observed = &state.observed;
+        Self {
+            object: object(pod),
+            phase: observed.phase.as_str(),
+            reason: observed.reason.clone(),
+            message: observed.message.clone(),
+            conditions: observed
+                .conditions
+                .iter()
+                .map(|c| (c.kind.clone(), c.status, c.reason.clone(), c.message.clone()))
+                .collect(),
+            sandbox: sandbox(&state.sandbox),
+            containers: state.containers.iter().map(|c| container(pod, c)).collect(),
+        }
+    }
+
+    /// The view before a pod exists.
+    pub(super) fn of_nothing(pod: &Pod) -> Self {
+        let mut view = Self::of(pod);
+        view.object = "";
+        view.phase = "";
+        for container in &mut view.containers {
+            container.stage = "";
+        }
+        view
+    }
+}
+
+fn object(pod: &Pod) -> &'static str {
+    if pod.state.hidden || pod.state.purge == crate::state::Purge::Done {
+        "Deleted"
+    } else if pod.meta.deletion.is_some() {
+        "Deleting"
+    } else {
+        "Created"
+    }
+}
+
+const fn sandbox(sandbox: &Sandbox) -> &'static str {
+    match sandbox {
+        Sandbox::Absent => "Absent",
+        Sandbox::Failed { .. } => "Failed",
+        Sandbox::Creating { .. } => "Creating",
+        Sandbox::Ready { .. } => "Ready",
+        Sandbox::Removing { .. } | Sandbox::RemoveFailed { .. } => "Stopping",
+        Sandbox::Removed => "Stopped",
+    }
+}
+
+const fn hook(hook: &Hook) -> &'static str {
+    match hook {
+        Hook::None => "",
+        Hook::Running { .. } => "Running",
+        Hook::Succeeded => "Succeeded",
+        Hook::Failed => "Failed",
+    }
+}
+
+fn image(container: &Container) -> &'static str {
+    match &container.activity {
+        Activity::Pulling { contacting: true, .. } => "Pulling",
+        _ if container.image.is_some() => "Present",
+        _ if container.pull.is_some() => "Failed",
+        _ => "",
+    }
+}
+
+fn attempt(container: &Container) -> u32 {
+    match container.activity {
+        Activity::Starting { attempt, .. } | Activity::Live(Instance { attempt, .. }) => attempt,
+        _ => container.restart_count(),
+    }
+}
+
+fn container(pod: &Pod, container: &Container) -> ContainerView {
+    let ContainerStatus { state, stage, .. } = derive::container_status(pod, container);
+    let (reason, message) = match state {
+        ContainerState::Waiting { reason, message } => (reason, message),
+        ContainerState::Running { .. } => (Label::Borrowed(""), String::new()),
+        ContainerState::Terminated(finished) => (finished.reason, finished.exit.message),
+    };
+    let hooks = container.live().map_or(("", ""), |i| (hook(&i.post_start), hook(&i.pre_stop)));
+    ContainerView {
+        stage: stage.as_str(),
+        reason,
+        message,
+        attempt: attempt(container),
+        exit: container.exit.as_ref().map(|f| (f.attempt, f.exit.status.clone())),
+        image: image(container),
+        post_start: hooks.0,
+        pre_stop: hooks.1,
+    }
+}
+
+/// Collects transitions that share cause and times.
+struct Recorder<'c, 'p> {
+    cx: &'c Context<'p>,
+    list: Vec<Transition>,
+}
+
+impl Recorder<'_, '_> {
+    fn record(&mut self, subject: Subject, from: &'static str, to: &'static str) -> &mut Transition {
+        self.list.push(Transition {
+            subject,
+            from: Label::Borrowed(from),
+            to: Label::Borrowed(to),
+            reason: Label::Borrowed(""),
+            message: String::new(),
+            exit: None,
+            cause: self.cx.cause.clone(),
+            occurred_at: self.cx.occurred_at.unwrap_or(self.cx.now),
+            observation: self.cx.observation,
+        });
+        let last = self.list.len() - 1;
+        &mut self.list[last]
+    }
+
+    fn container(&mut self, name: &str, a: &ContainerView, b: &ContainerView) {
+        let of = |hook| Subject::Hook { container: name.to_owned(), attempt: b.attempt, hook };
+        if a.image != b.image && !b.image.is_empty() {
+            self.record(Subject::Image { container: name.to_owned() }, a.image, b.image);
+        }
+        let shown = |v: &ContainerView| (v.stage, v.reason.clone(), v.attempt, v.exit.clone());
+        if shown(a) != shown(b) {
+            let subject = Subject::Container { container: name.to_owned(), attempt: b.attempt };
+            let transition = self.record(subject, a.stage, b.stage);
+            transition.reason = b.reason.clone();
+            transition.message = b.message.clone();
+            if a.exit != b.exit {
+                transition.exit = b.exit.as_ref().map(|(_, exit)| exit.clone());
+            }
+        }
+        // A hook's end is told even when the instance it belonged to ended with it.
+        for (before, after, kind) in
+            [(a.post_start, b.post_start, HookKind::PostStart), (a.pre_stop, b.pre_stop, HookKind::PreStop)]
+        {
+            match (before, after) {
+                ("Running", "") => _ = self.record(of(kind), before, "Failed"),
+                (_, "") => {}
+                (before, after) if before != after => _ = self.record(of(kind), before, after),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The transitions from one view to the next.
+pub(super) fn transitions(a: &View, b: &View, cx: &Context<'_>) -> Vec<Transition> {
+    let mut recorder = Recorder { cx, list: Vec::new() };
+    if a.object != b.object {
+        recorder.record(Subject::Object, a.object, b.object);
+    }
+    if a.sandbox != b.sandbox {
+        recorder.record(Subject::Sandbox, a.sandbox, b.sandbox);
+    }
+    let names = cx.pod.state.containers.iter().map(|c| c.name.as_str());
+    for ((before, after), name) in a.containers.iter().zip(&b.containers).zip(names) {
+        recorder.container(name, before, after);
+    }
+    if (a.phase, &a.reason) != (b.phase, &b.reason) {
+        let transition = recorder.record(Subject::Phase, a.phase, b.phase);
+        transition.reason = b.reason.clone();
+        transition.message = b.message.clone();
+    }
+    for (kind, status, reason, message) in &b.conditions {
+        let before = a.conditions.iter().find(|c| &c.0 == kind);
+        if before.is_some_and(|c| c.1 == *status && &c.2 == reason) {
+            continue;
+        }
+        let from = before.map_or("", |c| truth(c.1));
+        let transition = recorder.record(Subject::Condition { kind: kind.clone() }, from, truth(*status));
+        transition.reason = reason.clone();
+        transition.message = message.clone();
+    }
+    recorder.list
+}
+
+const fn truth(status: bool) -> &'static str {
+    if status { "True" } else { "False" }
+}
