@@ -47,7 +47,10 @@ impl CrashBackoff {
             Some(entry) if !entry.expired(finished) => doubled(entry.delay),
             _ => INITIAL,
         };
-        Self { delay, stamped: now }
+        Self {
+            delay,
+            stamped: now,
+        }
     }
 
     fn expired(self, finished: Timestamp) -> bool {
@@ -72,7 +75,10 @@ impl RetryBackoff {
             Some(entry) if now.since(entry.failed_at) <= MAX * 2 => doubled(entry.delay),
             _ => INITIAL,
         };
-        Self { delay, failed_at: now }
+        Self {
+            delay,
+            failed_at: now,
+        }
     }
 
     /// When the next attempt is due.
@@ -104,10 +110,16 @@ mod tests {
 
     #[test]
     fn a_long_run_starts_afresh() {
-        let entry = CrashBackoff { delay: MAX, stamped: at(0) };
+        let entry = CrashBackoff {
+            delay: MAX,
+            stamped: at(0),
+        };
         assert_eq!(CrashBackoff::due(Some(entry), at(600)), at(900));
         assert_eq!(CrashBackoff::due(Some(entry), at(601)), at(601));
-        assert_eq!(CrashBackoff::advanced(Some(entry), at(601), at(601)).delay, INITIAL);
+        assert_eq!(
+            CrashBackoff::advanced(Some(entry), at(601), at(601)).delay,
+            INITIAL
+        );
     }
 
     #[test]
@@ -119,6 +131,9 @@ mod tests {
             delays.push(entry.map(|e| e.delay.as_secs()));
         }
         assert_eq!(delays, [10, 20, 40, 80, 160, 300, 300].map(Some));
-        assert_eq!(RetryBackoff::after_failure(entry, at(1800 + 601)).delay, INITIAL);
+        assert_eq!(
+            RetryBackoff::after_failure(entry, at(1800 + 601)).delay,
+            INITIAL
+        );
     }
 }

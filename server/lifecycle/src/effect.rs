@@ -34,7 +34,10 @@ impl PodRef {
     #[must_use]
     pub fn container(&self, name: &str) -> Option<&ContainerSpec> {
         let spec = &self.spec;
-        spec.init_containers.iter().chain(&spec.containers).find(|c| c.name == name)
+        spec.init_containers
+            .iter()
+            .chain(&spec.containers)
+            .find(|c| c.name == name)
     }
 }
 

@@ -125,8 +125,15 @@ impl Pod {
             let sidecar = c.restart_policy == Some(RestartPolicy::Always);
             Container::new(&c.name, if sidecar { Class::Sidecar } else { Class::Init })
         });
-        let mains = new.spec.containers.iter().map(|c| Container::new(&c.name, Class::Main));
-        let state = State { containers: init.chain(mains).collect(), ..State::default() };
+        let mains = new
+            .spec
+            .containers
+            .iter()
+            .map(|c| Container::new(&c.name, Class::Main));
+        let state = State {
+            containers: init.chain(mains).collect(),
+            ..State::default()
+        };
         Self {
             meta: Meta {
                 key: new.key,
@@ -211,6 +218,8 @@ impl Pod {
     /// Grace period of the pod, at least one second.
     #[must_use]
     pub fn grace_period(&self) -> Duration {
-        self.spec.termination_grace_period.max(Duration::from_secs(1))
+        self.spec
+            .termination_grace_period
+            .max(Duration::from_secs(1))
     }
 }

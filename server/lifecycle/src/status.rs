@@ -5,12 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    input::Exit,
-    state::Finished,
-    time::Timestamp,
-    transition::Label,
-};
+use crate::{input::Exit, state::Finished, time::Timestamp, transition::Label};
 
 /// Phase of a pod.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -84,7 +84,13 @@ mod tests {
 
     #[test]
     fn go_durations_match_the_kubelet_texts() {
-        for (secs, text) in [(10, "10s"), (80, "1m20s"), (160, "2m40s"), (300, "5m0s"), (3600, "1h0m0s")] {
+        for (secs, text) in [
+            (10, "10s"),
+            (80, "1m20s"),
+            (160, "2m40s"),
+            (300, "5m0s"),
+            (3600, "1h0m0s"),
+        ] {
             assert_eq!(go_duration(Duration::from_secs(secs)), text);
         }
     }

@@ -132,7 +132,11 @@ impl Cause {
     /// A cause without a person behind it.
     #[must_use]
     pub const fn of(kind: CauseKind) -> Self {
-        Self { kind, actor: String::new(), request_id: String::new() }
+        Self {
+            kind,
+            actor: String::new(),
+            request_id: String::new(),
+        }
     }
 }
 

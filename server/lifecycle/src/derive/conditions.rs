@@ -18,11 +18,21 @@ struct Draft {
 
 impl Draft {
     const fn yes(kind: &'static str) -> Self {
-        Self { kind, status: true, reason: "", message: String::new() }
+        Self {
+            kind,
+            status: true,
+            reason: "",
+            message: String::new(),
+        }
     }
 
     const fn no(kind: &'static str, reason: &'static str) -> Self {
-        Self { kind, status: false, reason, message: String::new() }
+        Self {
+            kind,
+            status: false,
+            reason,
+            message: String::new(),
+        }
     }
 
     fn because(mut self, message: String) -> Self {
@@ -32,7 +42,10 @@ impl Draft {
 }
 
 fn names(list: &[&ContainerStatus]) -> String {
-    list.iter().map(|status| status.name.as_str()).collect::<Vec<_>>().join(" ")
+    list.iter()
+        .map(|status| status.name.as_str())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn ready_to_start(pod: &Pod) -> Draft {
@@ -46,22 +59,39 @@ fn ready_to_start(pod: &Pod) -> Draft {
 fn initialized(pod: &Pod, phase: Phase) -> Draft {
     const KIND: &str = "Initialized";
     if phase == Phase::Succeeded {
-        return Draft { reason: "PodCompleted", ..Draft::yes(KIND) };
+        return Draft {
+            reason: "PodCompleted",
+            ..Draft::yes(KIND)
+        };
     }
     let mut incomplete = Vec::new();
-    for container in pod.state.containers.iter().filter(|c| c.class != Class::Main) {
+    for container in pod
+        .state
+        .containers
+        .iter()
+        .filter(|c| c.class != Class::Main)
+    {
         let status = container_status(pod, container);
-        let done = if container.class == Class::Init { status.ready } else { status.started };
+        let done = if container.class == Class::Init {
+            status.ready
+        } else {
+            status.started
+        };
         if !done {
             incomplete.push(status);
         }
     }
-    let main_started = pod.state.containers.iter().any(|c| c.class == Class::Main && c.attempt.is_some());
+    let main_started = pod
+        .state
+        .containers
+        .iter()
+        .any(|c| c.class == Class::Main && c.attempt.is_some());
     if incomplete.is_empty() || main_started {
         return Draft::yes(KIND);
     }
     let list = names(&incomplete.iter().collect::<Vec<_>>());
-    Draft::no(KIND, "ContainersNotInitialized").because(format!("containers with incomplete status: [{list}]"))
+    Draft::no(KIND, "ContainersNotInitialized")
+        .because(format!("containers with incomplete status: [{list}]"))
 }
 
 fn containers_ready(pod: &Pod, phase: Phase) -> Draft {
@@ -89,14 +119,20 @@ fn containers_ready(pod: &Pod, phase: Phase) -> Draft {
 fn ready(pod: &Pod, containers_ready: &Draft) -> Draft {
     const KIND: &str = "Ready";
     if !containers_ready.status {
-        return Draft { kind: KIND, message: containers_ready.message.clone(), ..*containers_ready };
+        return Draft {
+            kind: KIND,
+            message: containers_ready.message.clone(),
+            ..*containers_ready
+        };
     }
     // Nobody can set foreign conditions yet, so every gate is unmet.
     let unmet: Vec<_> = pod
         .spec
         .readiness_gates
         .iter()
-        .map(|gate| format!("corresponding condition of pod readiness gate \"{gate}\" does not exist."))
+        .map(|gate| {
+            format!("corresponding condition of pod readiness gate \"{gate}\" does not exist.")
+        })
         .collect();
     if unmet.is_empty() {
         Draft::yes(KIND)
@@ -119,7 +155,9 @@ pub(crate) fn conditions(pod: &Pod, phase: Phase, now: Timestamp) -> Vec<Conditi
     drafts
         .into_iter()
         .map(|draft| {
-            let before = known.iter().find(|c| c.kind == draft.kind && c.status == draft.status);
+            let before = known
+                .iter()
+                .find(|c| c.kind == draft.kind && c.status == draft.status);
             Condition {
                 kind: Label::Borrowed(draft.kind),
                 status: draft.status,
@@ -133,8 +171,10 @@ pub(crate) fn conditions(pod: &Pod, phase: Phase, now: Timestamp) -> Vec<Conditi
 
 /// Whether any container is shown running.
 pub(crate) fn any_running(pod: &Pod) -> bool {
-    pod.state
-        .containers
-        .iter()
-        .any(|c| matches!(container_status(pod, c).state, ContainerState::Running { .. }))
+    pod.state.containers.iter().any(|c| {
+        matches!(
+            container_status(pod, c).state,
+            ContainerState::Running { .. }
+        )
+    })
 }

@@ -10,12 +10,17 @@ use crate::{
 /// Whether a container that exited with `exit_code` is one to start again, by its rules, its
 /// policy, or the pod's policy. An ending pod restarts nothing; that is decided elsewhere.
 pub(crate) fn restartable(pod: &Pod, container: &Container, exit_code: i32) -> bool {
-    let Some(spec) = spec_of(pod, container) else { return false };
+    let Some(spec) = spec_of(pod, container) else {
+        return false;
+    };
     match container.class {
         Class::Sidecar => true,
         Class::Init | Class::Main => {
             if let Some(policy) = spec.restart_policy {
-                let rule = spec.restart_policy_rules.iter().any(|rule| rule.matches(exit_code));
+                let rule = spec
+                    .restart_policy_rules
+                    .iter()
+                    .any(|rule| rule.matches(exit_code));
                 return rule || policy.restarts(exit_code);
             }
             match (container.class, pod.spec.restart_policy) {
@@ -30,11 +35,18 @@ pub(crate) fn restartable(pod: &Pod, container: &Container, exit_code: i32) -> b
 /// Whether an exited container will start again: it is restartable and the pod goes on.
 pub(crate) fn will_restart(pod: &Pod, container: &Container) -> bool {
     pod.state.ending.is_none()
-        && container.exit.as_ref().is_some_and(|exit| restartable(pod, container, exit.exit.status.code))
+        && container
+            .exit
+            .as_ref()
+            .is_some_and(|exit| restartable(pod, container, exit.exit.status.code))
 }
 
 pub(crate) fn spec_of<'a>(pod: &'a Pod, container: &Container) -> Option<&'a ContainerSpec> {
-    let list = if container.class == Class::Main { &pod.spec.containers } else { &pod.spec.init_containers };
+    let list = if container.class == Class::Main {
+        &pod.spec.containers
+    } else {
+        &pod.spec.init_containers
+    };
     list.iter().find(|spec| spec.name == container.name)
 }
 
@@ -48,24 +60,42 @@ fn shows_running(instance: &Instance) -> bool {
 }
 
 fn default_reason(pod: &Pod) -> &'static str {
-    if pod.spec.init_containers.is_empty() { "ContainerCreating" } else { "PodInitializing" }
+    if pod.spec.init_containers.is_empty() {
+        "ContainerCreating"
+    } else {
+        "PodInitializing"
+    }
 }
 
 /// State and last state.
 fn states(pod: &Pod, container: &Container) -> (ContainerState, Option<Finished>) {
     if let Some(instance) = container.live().filter(|instance| shows_running(instance)) {
-        let running = ContainerState::Running { started_at: instance.started_at };
+        let running = ContainerState::Running {
+            started_at: instance.started_at,
+        };
         return (running, container.exit.clone());
     }
     if let Some(shown) = &container.shown {
-        let waiting = ContainerState::Waiting { reason: shown.reason.clone(), message: shown.message.clone() };
+        let waiting = ContainerState::Waiting {
+            reason: shown.reason.clone(),
+            message: shown.message.clone(),
+        };
         return (waiting, container.exit.clone());
     }
     match &container.exit {
-        Some(exit) => (ContainerState::Terminated(exit.clone()), container.previous_exit.clone()),
+        Some(exit) => (
+            ContainerState::Terminated(exit.clone()),
+            container.previous_exit.clone(),
+        ),
         None => {
             let reason = default_reason(pod).into();
-            (ContainerState::Waiting { reason, message: String::new() }, None)
+            (
+                ContainerState::Waiting {
+                    reason,
+                    message: String::new(),
+                },
+                None,
+            )
         }
     }
 }
@@ -76,10 +106,16 @@ pub(crate) fn stage(pod: &Pod, container: &Container) -> Stage {
         Activity::Live(instance) if instance.stop.is_some() => Stage::Terminating,
         Activity::Live(instance) if shows_running(instance) => Stage::Running,
         Activity::Live(_) | Activity::Starting { .. } | Activity::Pulling { .. } => {
-            if container.exit.is_some() { Stage::Restarting } else { Stage::Creating }
+            if container.exit.is_some() {
+                Stage::Restarting
+            } else {
+                Stage::Creating
+            }
         }
         Activity::Idle | Activity::Delayed { .. } => match &container.exit {
-            Some(_) if container.shown.is_some() && will_restart(pod, container) => Stage::Restarting,
+            Some(_) if container.shown.is_some() && will_restart(pod, container) => {
+                Stage::Restarting
+            }
             Some(_) => Stage::Exited,
             None => Stage::Waiting,
         },
@@ -90,24 +126,36 @@ pub(crate) fn stage(pod: &Pod, container: &Container) -> Stage {
 pub(crate) fn container_status(pod: &Pod, container: &Container) -> ContainerStatus {
     let (state, last_state) = states(pod, container);
     let running = matches!(state, ContainerState::Running { .. });
-    let completed = matches!(&state, ContainerState::Terminated(finished) if finished.exit.status.code == 0);
+    let completed =
+        matches!(&state, ContainerState::Terminated(finished) if finished.exit.status.code == 0);
     let container_id = match (container.live(), &container.exit) {
         (Some(instance), _) => instance.container_id.clone(),
         (None, Some(exit)) => exit.container_id.clone(),
         (None, None) => String::new(),
     };
-    let spec_image = spec_of(pod, container).map(|spec| spec.image.clone()).unwrap_or_default();
+    let spec_image = spec_of(pod, container)
+        .map(|spec| spec.image.clone())
+        .unwrap_or_default();
     let created = container.attempt.is_some();
     ContainerStatus {
         name: container.name.clone(),
         stage: stage(pod, container),
-        ready: if container.class == Class::Init { completed } else { running },
+        ready: if container.class == Class::Init {
+            completed
+        } else {
+            running
+        },
         started: running,
         state,
         last_state,
         restart_count: container.restart_count(),
         image: spec_image,
-        image_id: container.image.as_ref().filter(|_| created).map(|i| i.reference.clone()).unwrap_or_default(),
+        image_id: container
+            .image
+            .as_ref()
+            .filter(|_| created)
+            .map(|i| i.reference.clone())
+            .unwrap_or_default(),
         container_id,
     }
 }

@@ -17,7 +17,12 @@ use crate::{Pod, state::Class, status::PodStatus};
 pub fn status(pod: &Pod) -> PodStatus {
     let state = &pod.state;
     let of = |wanted: &dyn Fn(Class) -> bool| {
-        state.containers.iter().filter(|c| wanted(c.class)).map(|c| container_status(pod, c)).collect::<Vec<_>>()
+        state
+            .containers
+            .iter()
+            .filter(|c| wanted(c.class))
+            .map(|c| container_status(pod, c))
+            .collect::<Vec<_>>()
     };
     let mut containers = of(&|class| class == Class::Main);
     containers.sort_by(|a, b| a.name.cmp(&b.name));

@@ -83,7 +83,10 @@ pub(crate) fn phase(pod: &Pod, terminal: bool) -> Phase {
     }
     if n.failed_init_final > 0 {
         Phase::Failed
-    } else if n.pending_init > 0 || (n.pending_sidecar > 0 && !pod.state.initialized) || n.waiting > 0 {
+    } else if n.pending_init > 0
+        || (n.pending_sidecar > 0 && !pod.state.initialized)
+        || n.waiting > 0
+    {
         Phase::Pending
     } else if n.running > 0 {
         Phase::Running

@@ -19,7 +19,8 @@ pub fn qos_class(spec: &PodSpec) -> QosClass {
     let all = || spec.init_containers.iter().chain(&spec.containers);
     let any = all().any(|c| {
         RESOURCES.iter().any(|r| {
-            positive(&c.resources.limits, r).is_some() || positive(&c.resources.requests, r).is_some()
+            positive(&c.resources.limits, r).is_some()
+                || positive(&c.resources.requests, r).is_some()
         })
     });
     if !any {
@@ -27,10 +28,18 @@ pub fn qos_class(spec: &PodSpec) -> QosClass {
     }
     // Requests default to limits, so a container is guaranteed if what it requests is its limit.
     let guaranteed = all().all(|c| {
-        RESOURCES.iter().all(|r| match positive(&c.resources.limits, r) {
-            Some(limit) => positive(&c.resources.requests, r).is_none_or(|request| request == limit),
-            None => false,
-        })
+        RESOURCES
+            .iter()
+            .all(|r| match positive(&c.resources.limits, r) {
+                Some(limit) => {
+                    positive(&c.resources.requests, r).is_none_or(|request| request == limit)
+                }
+                None => false,
+            })
     });
-    if guaranteed { QosClass::Guaranteed } else { QosClass::Burstable }
+    if guaranteed {
+        QosClass::Guaranteed
+    } else {
+        QosClass::Burstable
+    }
 }

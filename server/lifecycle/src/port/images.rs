@@ -108,7 +108,11 @@ pub trait Images: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<ImageRecord, ImageError>>;
 
     /// Loads an OCI or docker archive from a file.
-    fn load<'a>(&'a self, archive: PathBuf, name: Option<&'a str>) -> BoxFuture<'a, Result<Vec<ImageRecord>, ImageError>>;
+    fn load<'a>(
+        &'a self,
+        archive: PathBuf,
+        name: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Vec<ImageRecord>, ImageError>>;
 
     /// All images, by id.
     fn list(&self) -> BoxFuture<'_, Result<Vec<ImageRecord>, ImageError>>;

@@ -5,7 +5,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{Pod, id::Revision, time::Timestamp, transition::{Subject, Transition}};
+use crate::{
+    Pod,
+    id::Revision,
+    time::Timestamp,
+    transition::{Subject, Transition},
+};
 
 /// Why the store could not do something.
 #[derive(Clone, Debug, Error)]
@@ -78,7 +83,9 @@ impl Record {
     /// Whether clients see the pod go with this revision.
     #[must_use]
     pub fn deletes(&self) -> bool {
-        self.transitions.iter().any(|t| t.subject == Subject::Object && t.to == "Deleted")
+        self.transitions
+            .iter()
+            .any(|t| t.subject == Subject::Object && t.to == "Deleted")
     }
 
     /// Whether clients see this revision: after a forced deletion the runtime still cleans up,

@@ -85,10 +85,18 @@ pub trait ExecControl: Send + Sync {
 /// Streams of running containers.
 pub trait Streams: Send + Sync + 'static {
     /// Runs a command in a running container.
-    fn exec<'a>(&'a self, pod: &'a PodRef, request: ExecRequest) -> BoxFuture<'a, Result<ExecSession, StreamError>>;
+    fn exec<'a>(
+        &'a self,
+        pod: &'a PodRef,
+        request: ExecRequest,
+    ) -> BoxFuture<'a, Result<ExecSession, StreamError>>;
 
     /// Attaches to the container's own process.
-    fn attach<'a>(&'a self, pod: &'a PodRef, request: ExecRequest) -> BoxFuture<'a, Result<ExecSession, StreamError>>;
+    fn attach<'a>(
+        &'a self,
+        pod: &'a PodRef,
+        request: ExecRequest,
+    ) -> BoxFuture<'a, Result<ExecSession, StreamError>>;
 
     /// The CRI-format log file of one instance, which need not exist.
     fn log_file(&self, pod: &PodRef, container: &str, attempt: u32) -> PathBuf;

@@ -10,7 +10,9 @@ use thiserror::Error;
 
 /// A text that is not a quantity.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")]
+#[error(
+    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+)]
 pub struct ParseQuantityError;
 
 /// A number with a unit suffix.
@@ -85,8 +87,10 @@ fn scale(digits: i128, decimals: u32, base: i128, exponent: i32) -> i128 {
         return 0;
     }
     let mut value = digits.saturating_mul(1000);
-    for _ in 0..exponent.max(0).min(64) {
-        value = value.saturating_mul(base).clamp(-limit * 1_000_000, limit * 1_000_000);
+    for _ in 0..exponent.clamp(0, 64) {
+        value = value
+            .saturating_mul(base)
+            .clamp(-limit * 1_000_000, limit * 1_000_000);
     }
     let down = decimals + exponent.min(0).unsigned_abs();
     let mut remainder = false;
@@ -108,14 +112,24 @@ impl FromStr for Quantity {
             .unwrap_or(unsigned.len());
         let (number, unit) = unsigned.split_at(end);
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') || number.len() > 30 {
+        if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') || number.len() > 30
+        {
             return Err(ParseQuantityError);
         }
-        let digits: i128 = format!("0{whole}{fraction}").parse().map_err(|_| ParseQuantityError)?;
-        let digits = if text.starts_with('-') { -digits } else { digits };
+        let digits: i128 = format!("0{whole}{fraction}")
+            .parse()
+            .map_err(|_| ParseQuantityError)?;
+        let digits = if text.starts_with('-') {
+            -digits
+        } else {
+            digits
+        };
         let (base, exponent) = suffix(unit).ok_or(ParseQuantityError)?;
         let millis = scale(digits, fraction.len() as u32, base, exponent);
-        Ok(Self { text: text.to_owned(), millis })
+        Ok(Self {
+            text: text.to_owned(),
+            millis,
+        })
     }
 }
 
@@ -151,7 +165,9 @@ mod tests {
     use super::*;
 
     fn millis(text: &str) -> i64 {
-        text.parse::<Quantity>().unwrap_or_else(|_| panic!("`{text}` parses")).millis()
+        text.parse::<Quantity>()
+            .unwrap_or_else(|_| panic!("`{text}` parses"))
+            .millis()
     }
 
     #[test]
@@ -161,7 +177,10 @@ mod tests {
         assert_eq!(millis(".5"), 500);
         assert_eq!(millis("128Mi"), 128 * 1024 * 1024 * 1000);
         assert_eq!(millis("2e3"), 2_000_000);
-        assert_eq!(millis("1E"), 1_000_000_000_000_000_000_000_i128.min(i64::MAX.into()) as i64);
+        assert_eq!(
+            millis("1E"),
+            1_000_000_000_000_000_000_000_i128.min(i64::MAX.into()) as i64
+        );
         assert_eq!(millis("-1"), -1000);
         assert_eq!(millis("1u"), 1, "below a thousandth rounds up");
     }

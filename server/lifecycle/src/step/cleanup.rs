@@ -10,7 +10,9 @@ use crate::{
 /// Hides the object once its grace period is zero, and cleans up once nothing runs. True if
 /// anything was done.
 pub(super) fn advance(cx: &mut Context<'_>) -> bool {
-    let hides = !cx.pod.state.hidden && may_purge(cx.pod) && cx.pod.meta.deletion.is_some_and(|d| d.grace == 0);
+    let hides = !cx.pod.state.hidden
+        && may_purge(cx.pod)
+        && cx.pod.meta.deletion.is_some_and(|d| d.grace == 0);
     cx.pod.state.hidden |= hides;
     hides | clean(cx)
 }
@@ -24,7 +26,10 @@ fn clean(cx: &mut Context<'_>) -> bool {
         Sandbox::Creating { .. } | Sandbox::Removing { .. } => return false,
         Sandbox::RemoveFailed { retry_at } if cx.now < retry_at => return false,
         Sandbox::Removed => {}
-        Sandbox::Absent | Sandbox::Failed { .. } | Sandbox::Ready { .. } | Sandbox::RemoveFailed { .. } => {
+        Sandbox::Absent
+        | Sandbox::Failed { .. }
+        | Sandbox::Ready { .. }
+        | Sandbox::RemoveFailed { .. } => {
             let op = cx.op();
             cx.pod.state.sandbox = Sandbox::Removing { op };
             return true;

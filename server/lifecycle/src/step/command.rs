@@ -13,7 +13,10 @@ use crate::{
 pub(super) fn apply(cx: &mut Context<'_>, command: &Command) -> Result<Applied, Denied> {
     match command {
         Command::Delete { grace } => Ok(delete(cx, *grace)),
-        Command::UpdateMeta { labels, annotations } => {
+        Command::UpdateMeta {
+            labels,
+            annotations,
+        } => {
             if *labels == *cx.pod.meta.labels && *annotations == *cx.pod.meta.annotations {
                 return Ok(Applied::Nothing);
             }
@@ -42,24 +45,39 @@ fn delete(cx: &mut Context<'_>, grace: Option<i64>) -> Applied {
     let deletion = match cx.pod.meta.deletion {
         None => {
             cx.pod.meta.generation += 1;
-            Deletion { deadline: now + span(seconds), grace: seconds }
+            Deletion {
+                deadline: now + span(seconds),
+                grace: seconds,
+            }
         }
-        Some(known) if seconds >= known.grace || (grace.is_none() && seconds != 0) => return Applied::Nothing,
+        Some(known) if seconds >= known.grace || (grace.is_none() && seconds != 0) => {
+            return Applied::Nothing;
+        }
         Some(known) => shortened(known, seconds, now),
     };
     cx.pod.meta.deletion = Some(deletion);
     end_pod(cx, EndReason::Deleted, deletion.grace);
     // Without grace the object goes in the next revision: both are told.
-    if deletion.grace == 0 { Applied::Alone } else { Applied::Together }
+    if deletion.grace == 0 {
+        Applied::Alone
+    } else {
+        Applied::Together
+    }
 }
 
 /// A repeated deletion that asks for less time.
 fn shortened(known: Deletion, seconds: u32, now: Timestamp) -> Deletion {
     let moved = known.deadline - span(known.grace) + span(seconds);
     if moved < now {
-        Deletion { deadline: now, grace: seconds.min(1) }
+        Deletion {
+            deadline: now,
+            grace: seconds.min(1),
+        }
     } else {
-        Deletion { deadline: moved, grace: seconds }
+        Deletion {
+            deadline: moved,
+            grace: seconds,
+        }
     }
 }
 
@@ -76,7 +94,11 @@ pub(super) fn end_pod(cx: &mut Context<'_>, reason: EndReason, grace: u32) {
         None => Ending { reason, grace },
         // A pod that failed by its deadline stays failed for that reason.
         Some(known) => Ending {
-            reason: if known.reason == EndReason::Completed { reason } else { known.reason },
+            reason: if known.reason == EndReason::Completed {
+                reason
+            } else {
+                known.reason
+            },
             grace: known.grace.min(grace),
         },
     };

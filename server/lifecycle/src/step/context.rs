@@ -96,10 +96,24 @@ impl<'a> Context<'a> {
         self.push_event(kind, reason, message.into(), field_path);
     }
 
-    fn push_event(&mut self, kind: EventKind, reason: &'static str, message: String, field_path: String) {
+    fn push_event(
+        &mut self,
+        kind: EventKind,
+        reason: &'static str,
+        message: String,
+        field_path: String,
+    ) {
         let (first, last) = (self.now, self.now);
         let reason = Label::Borrowed(reason);
-        self.pod.state.events.push(Event { kind, reason, message, field_path, count: 1, first, last });
+        self.pod.state.events.push(Event {
+            kind,
+            reason,
+            message,
+            field_path,
+            count: 1,
+            first,
+            last,
+        });
     }
 
     /// Settles the observable state and says what the step did.
@@ -110,8 +124,12 @@ impl<'a> Context<'a> {
         super::settle::settle(&mut self);
         let transitions = view::transitions(&self.before, &View::of(self.pod), &self);
         let owed = owed::actions(self.pod);
-        let cancelled =
-            self.owed_before.iter().filter(|op| owed.iter().all(|(o, _)| o != *op)).copied().collect();
+        let cancelled = self
+            .owed_before
+            .iter()
+            .filter(|op| owed.iter().all(|(o, _)| o != *op))
+            .copied()
+            .collect();
         let fresh = owed.into_iter().filter(|(op, _)| op.0 >= self.first_op);
         let removed = self.pod.state.purge == Purge::Done;
         Verdict {

@@ -13,14 +13,41 @@ pub(super) fn apply(cx: &mut Context<'_>, fact: &Fact) -> Applied {
         Fact::SandboxFailed { op, message } => sandbox::failed(cx, *op, message),
         Fact::SandboxLost { message } => recover::sandbox_lost(cx, message),
         Fact::ImagePulling { op } => images::pulling(cx, *op),
-        Fact::ImageReady { op, image_id, image_ref, source } => images::ready(cx, *op, image_id, image_ref, source),
-        Fact::ImageFailed { op, failure, message } => images::failed(cx, *op, *failure, message),
-        Fact::ContainerStarted { op, container_id, at } => run::started(cx, *op, container_id, *at),
-        Fact::ContainerFailed { op, failure, container_id, message } => {
-            run::failed(cx, *op, *failure, container_id, message)
-        }
-        Fact::ContainerExited { container, attempt, container_id, started_at, exit, observation } => {
-            let instance = run::Started { attempt: *attempt, container_id, at: *started_at };
+        Fact::ImageReady {
+            op,
+            image_id,
+            image_ref,
+            source,
+        } => images::ready(cx, *op, image_id, image_ref, source),
+        Fact::ImageFailed {
+            op,
+            failure,
+            message,
+        } => images::failed(cx, *op, *failure, message),
+        Fact::ContainerStarted {
+            op,
+            container_id,
+            at,
+        } => run::started(cx, *op, container_id, *at),
+        Fact::ContainerFailed {
+            op,
+            failure,
+            container_id,
+            message,
+        } => run::failed(cx, *op, *failure, container_id, message),
+        Fact::ContainerExited {
+            container,
+            attempt,
+            container_id,
+            started_at,
+            exit,
+            observation,
+        } => {
+            let instance = run::Started {
+                attempt: *attempt,
+                container_id,
+                at: *started_at,
+            };
             run::exited(cx, container, &instance, exit, *observation)
         }
         Fact::HookFinished { op, outcome } => hook::finished(cx, *op, outcome),
@@ -29,7 +56,9 @@ pub(super) fn apply(cx: &mut Context<'_>, fact: &Fact) -> Applied {
         Fact::SandboxRemoved { op, purged } => removed(cx, *op, *purged),
         Fact::CleanupFailed { op, message } => super::cleanup::failed(cx, *op, message),
         Fact::PodPurged { op } => purged(cx, *op),
-        Fact::Recovered { sandbox, instances } => recover::recovered(cx, sandbox.as_deref(), instances),
+        Fact::Recovered { sandbox, instances } => {
+            recover::recovered(cx, sandbox.as_deref(), instances)
+        }
     }
 }
 
@@ -37,7 +66,9 @@ pub(super) fn apply(cx: &mut Context<'_>, fact: &Fact) -> Applied {
 pub(super) fn apply_ended(cx: &mut Context<'_>) -> Applied {
     let mut applied = Applied::Nothing;
     for index in 0..cx.pod.state.containers.len() {
-        let Activity::Live(instance) = &mut cx.pod.state.containers[index].activity else { continue };
+        let Activity::Live(instance) = &mut cx.pod.state.containers[index].activity else {
+            continue;
+        };
         if let Some((exit, observation)) = instance.ended.take() {
             run::finish(cx, index, exit, observation);
             applied = Applied::Alone;
@@ -68,12 +99,18 @@ fn purged(cx: &mut Context<'_>, op: OpId) -> Applied {
 
 /// Slot of the container whose activity or hook has that operation in flight.
 pub(super) fn slot_of(cx: &Context<'_>, op: OpId) -> Option<usize> {
-    cx.pod.state.containers.iter().position(|container| match &container.activity {
-        Activity::Pulling { op: known, .. } | Activity::Starting { op: known, .. } => *known == op,
-        Activity::Live(instance) => {
-            let running = Hook::Running { op };
-            instance.post_start == running || instance.pre_stop == running
-        }
-        Activity::Idle | Activity::Delayed { .. } => false,
-    })
+    cx.pod
+        .state
+        .containers
+        .iter()
+        .position(|container| match &container.activity {
+            Activity::Pulling { op: known, .. } | Activity::Starting { op: known, .. } => {
+                *known == op
+            }
+            Activity::Live(instance) => {
+                let running = Hook::Running { op };
+                instance.post_start == running || instance.pre_stop == running
+            }
+            Activity::Idle | Activity::Delayed { .. } => false,
+        })
 }

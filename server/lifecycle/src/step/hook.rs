@@ -15,19 +15,32 @@ use crate::{
 pub(super) fn post_start(cx: &mut Context<'_>, index: usize) -> Hook {
     let container = &cx.pod.state.containers[index];
     let wanted = spec_of(cx.pod, container).is_some_and(|spec| spec.lifecycle.post_start.is_some());
-    if wanted { Hook::Running { op: cx.op() } } else { Hook::None }
+    if wanted {
+        Hook::Running { op: cx.op() }
+    } else {
+        Hook::None
+    }
 }
 
 pub(super) fn finished(cx: &mut Context<'_>, op: OpId, outcome: &Outcome) -> Applied {
-    let Some(index) = slot_of(cx, op) else { return Applied::Nothing };
-    let Activity::Live(instance) = &cx.pod.state.containers[index].activity else { return Applied::Nothing };
+    let Some(index) = slot_of(cx, op) else {
+        return Applied::Nothing;
+    };
+    let Activity::Live(instance) = &cx.pod.state.containers[index].activity else {
+        return Applied::Nothing;
+    };
     let post_start = instance.post_start == (Hook::Running { op });
     match (post_start, failure(outcome)) {
         (true, None) => post_start_succeeded(cx, index),
         (true, Some(message)) => post_start_failed(cx, index, message),
         (false, None) => stop::hook_done(cx, index, Hook::Succeeded),
         (false, Some(_)) => {
-            cx.container_event(index, EventKind::Warning, "FailedPreStopHook", "PreStopHook failed");
+            cx.container_event(
+                index,
+                EventKind::Warning,
+                "FailedPreStopHook",
+                "PreStopHook failed",
+            );
             stop::hook_done(cx, index, Hook::Failed);
         }
     }
@@ -50,11 +63,19 @@ fn post_start_succeeded(cx: &mut Context<'_>, index: usize) {
 }
 
 fn post_start_failed(cx: &mut Context<'_>, index: usize, message: &str) {
-    cx.container_event(index, EventKind::Warning, "FailedPostStartHook", "PostStartHook failed");
+    cx.container_event(
+        index,
+        EventKind::Warning,
+        "FailedPostStartHook",
+        "PostStartHook failed",
+    );
     cx.container_event(index, EventKind::Normal, "Killing", "FailedPostStartHook");
     let text = failure_text(cx, index, message);
     let container = &mut cx.pod.state.containers[index];
-    container.shown = Some(Shown { reason: Label::Borrowed("PostStartHookError"), message: text });
+    container.shown = Some(Shown {
+        reason: Label::Borrowed("PostStartHookError"),
+        message: text,
+    });
     if let Activity::Live(instance) = &mut container.activity {
         instance.post_start = Hook::Failed;
     }
@@ -73,5 +94,8 @@ fn failure_text(cx: &Context<'_>, index: usize, message: &str) -> String {
         Some(Handler::HttpGet(get)) => format!("HTTP lifecycle hook ({})", get.path),
         _ => "lifecycle hook".to_owned(),
     };
-    format!("{what} for Container \"{}\" in Pod \"{pod}\" failed - {message}", container.name)
+    format!(
+        "{what} for Container \"{}\" in Pod \"{pod}\" failed - {message}",
+        container.name
+    )
 }

@@ -25,17 +25,24 @@ const REASONS: [&str; 7] = [
 
 fn image_of(cx: &Context<'_>, index: usize) -> String {
     let container = &cx.pod.state.containers[index];
-    spec_of(cx.pod, container).map(|spec| spec.image.clone()).unwrap_or_default()
+    spec_of(cx.pod, container)
+        .map(|spec| spec.image.clone())
+        .unwrap_or_default()
 }
 
 /// Asks for the image of the container in slot `index`.
 pub(super) fn ensure(cx: &mut Context<'_>, index: usize) {
     let op = cx.op();
-    cx.pod.state.containers[index].activity = Activity::Pulling { op, contacting: false };
+    cx.pod.state.containers[index].activity = Activity::Pulling {
+        op,
+        contacting: false,
+    };
 }
 
 pub(super) fn pulling(cx: &mut Context<'_>, op: OpId) -> Applied {
-    let Some(index) = slot_of(cx, op) else { return Applied::Nothing };
+    let Some(index) = slot_of(cx, op) else {
+        return Applied::Nothing;
+    };
     match &mut cx.pod.state.containers[index].activity {
         Activity::Pulling { contacting, .. } if !*contacting => *contacting = true,
         _ => return Applied::Nothing,
@@ -52,11 +59,15 @@ pub(super) fn ready(
     image_ref: &str,
     source: &ImageSource,
 ) -> Applied {
-    let Some(index) = slot_of(cx, op) else { return Applied::Nothing };
+    let Some(index) = slot_of(cx, op) else {
+        return Applied::Nothing;
+    };
     let image = image_of(cx, index);
     let message = match source {
         ImageSource::Present => {
-            format!("Container image \"{image}\" already present on machine and can be accessed by the pod")
+            format!(
+                "Container image \"{image}\" already present on machine and can be accessed by the pod"
+            )
         }
         ImageSource::Pulled { took, waited, size } => format!(
             "Successfully pulled image \"{image}\" in {} ({} including waiting). Image size: {size} bytes.",
@@ -67,55 +78,104 @@ pub(super) fn ready(
     cx.container_event(index, EventKind::Normal, "Pulled", message);
     let container = &mut cx.pod.state.containers[index];
     container.activity = Activity::Idle;
-    container.image = Some(ImageFacts { id: image_id.to_owned(), reference: image_ref.to_owned() });
+    container.image = Some(ImageFacts {
+        id: image_id.to_owned(),
+        reference: image_ref.to_owned(),
+    });
     container.pull = None;
-    if container.shown.as_ref().is_some_and(|shown| REASONS.contains(&&*shown.reason)) {
+    if container
+        .shown
+        .as_ref()
+        .is_some_and(|shown| REASONS.contains(&&*shown.reason))
+    {
         container.shown = None;
     }
     super::run::start(cx, index);
     Applied::Together
 }
 
-pub(super) fn failed(cx: &mut Context<'_>, op: OpId, failure: ImageFailure, message: &str) -> Applied {
-    let Some(index) = slot_of(cx, op) else { return Applied::Nothing };
+pub(super) fn failed(
+    cx: &mut Context<'_>,
+    op: OpId,
+    failure: ImageFailure,
+    message: &str,
+) -> Applied {
+    let Some(index) = slot_of(cx, op) else {
+        return Applied::Nothing;
+    };
     let image = image_of(cx, index);
     let warning = EventKind::Warning;
     match failure {
-        ImageFailure::ErrImageNeverPull => cx.container_event(index, warning, "ErrImageNeverPull", message),
+        ImageFailure::ErrImageNeverPull => {
+            cx.container_event(index, warning, "ErrImageNeverPull", message);
+        }
         ImageFailure::InvalidImageName | ImageFailure::ImageInspectError => {
             cx.container_event(index, warning, "InspectFailed", message);
         }
         _ => {
-            cx.container_event(index, warning, "Failed", format!("Failed to pull image \"{image}\": {message}"));
+            cx.container_event(
+                index,
+                warning,
+                "Failed",
+                format!("Failed to pull image \"{image}\": {message}"),
+            );
         }
     }
-    cx.container_event(index, warning, "Failed", format!("Error: {}", failure.as_str()));
+    cx.container_event(
+        index,
+        warning,
+        "Failed",
+        format!("Error: {}", failure.as_str()),
+    );
     let now = cx.now;
     let container = &mut cx.pod.state.containers[index];
     let entry = RetryBackoff::after_failure(container.pull, now);
     container.pull = Some(entry);
     container.image = None;
     container.activity = Activity::Delayed { until: entry.due() };
-    container.shown = Some(Shown { reason: Label::Borrowed(failure.as_str()), message: message.to_owned() });
+    container.shown = Some(Shown {
+        reason: Label::Borrowed(failure.as_str()),
+        message: message.to_owned(),
+    });
     Applied::Alone
 }
 
 /// After a failed pull has been published, says that the next one waits.
 pub(super) fn back_off(cx: &mut Context<'_>, index: usize) -> bool {
     let container = &cx.pod.state.containers[index];
-    let Some(shown) = &container.shown else { return false };
-    let pulled = ["ErrImagePull", "RegistryUnavailable", "SignatureValidationFailed"];
-    if !pulled.contains(&&*shown.reason) || !matches!(container.activity, Activity::Delayed { .. }) {
+    let Some(shown) = &container.shown else {
+        return false;
+    };
+    let pulled = [
+        "ErrImagePull",
+        "RegistryUnavailable",
+        "SignatureValidationFailed",
+    ];
+    if !pulled.contains(&&*shown.reason) || !matches!(container.activity, Activity::Delayed { .. })
+    {
         return false;
     }
     let image = image_of(cx, index);
     let container = &mut cx.pod.state.containers[index];
     if let Some(shown) = &mut container.shown {
-        shown.message = format!("Back-off pulling image \"{image}\": {}: {}", shown.reason, shown.message);
+        shown.message = format!(
+            "Back-off pulling image \"{image}\": {}: {}",
+            shown.reason, shown.message
+        );
         shown.reason = Label::Borrowed("ImagePullBackOff");
     }
-    cx.container_event(index, EventKind::Normal, "BackOff", format!("Back-off pulling image \"{image}\""));
-    cx.container_event(index, EventKind::Warning, "Failed", "Error: ImagePullBackOff");
+    cx.container_event(
+        index,
+        EventKind::Normal,
+        "BackOff",
+        format!("Back-off pulling image \"{image}\""),
+    );
+    cx.container_event(
+        index,
+        EventKind::Warning,
+        "Failed",
+        "Error: ImagePullBackOff",
+    );
     true
 }
 

@@ -15,8 +15,18 @@ pub(super) fn actions(pod: &Pod) -> Vec<(OpId, Action)> {
     let state = &pod.state;
     let mut list = Vec::new();
     match state.sandbox {
-        Sandbox::Creating { op } => list.push((op, Action::CreateSandbox { attempt: state.sandbox_attempt })),
-        Sandbox::Removing { op } => list.push((op, Action::RemoveSandbox { purge: may_purge(pod) })),
+        Sandbox::Creating { op } => list.push((
+            op,
+            Action::CreateSandbox {
+                attempt: state.sandbox_attempt,
+            },
+        )),
+        Sandbox::Removing { op } => list.push((
+            op,
+            Action::RemoveSandbox {
+                purge: may_purge(pod),
+            },
+        )),
         _ => {}
     }
     for container in &state.containers {
@@ -39,19 +49,45 @@ fn container_actions(pod: &Pod, container: &Container, list: &mut Vec<(OpId, Act
         Activity::Idle | Activity::Delayed { .. } => {}
         Activity::Pulling { op, .. } => list.push((*op, Action::EnsureImage { container: name() })),
         Activity::Starting { op, attempt } => {
-            let image_id = container.image.as_ref().map(|image| image.id.clone()).unwrap_or_default();
-            list.push((*op, Action::StartContainer { container: name(), attempt: *attempt, image_id }));
+            let image_id = container
+                .image
+                .as_ref()
+                .map(|image| image.id.clone())
+                .unwrap_or_default();
+            list.push((
+                *op,
+                Action::StartContainer {
+                    container: name(),
+                    attempt: *attempt,
+                    image_id,
+                },
+            ));
         }
         Activity::Live(instance) if instance.ended.is_some() => {}
         Activity::Live(instance) => instance_actions(pod, container, instance, list),
     }
 }
 
-fn instance_actions(pod: &Pod, owner: &Container, instance: &Instance, list: &mut Vec<(OpId, Action)>) {
-    let Some(spec) = spec_of(pod, owner) else { return };
+fn instance_actions(
+    pod: &Pod,
+    owner: &Container,
+    instance: &Instance,
+    list: &mut Vec<(OpId, Action)>,
+) {
+    let Some(spec) = spec_of(pod, owner) else {
+        return;
+    };
     let hooks = [
-        (&instance.post_start, HookKind::PostStart, &spec.lifecycle.post_start),
-        (&instance.pre_stop, HookKind::PreStop, &spec.lifecycle.pre_stop),
+        (
+            &instance.post_start,
+            HookKind::PostStart,
+            &spec.lifecycle.post_start,
+        ),
+        (
+            &instance.pre_stop,
+            HookKind::PreStop,
+            &spec.lifecycle.pre_stop,
+        ),
     ];
     let (container, attempt) = (owner.name.clone(), instance.attempt);
     let container_id = instance.container_id.clone();
@@ -59,15 +95,38 @@ fn instance_actions(pod: &Pod, owner: &Container, instance: &Instance, list: &mu
         if let (Hook::Running { op }, Some(handler)) = (state, handler) {
             let (container, container_id) = (container.clone(), container_id.clone());
             let handler = handler.clone();
-            list.push((*op, Action::RunHook { container, attempt, container_id, hook, handler }));
+            list.push((
+                *op,
+                Action::RunHook {
+                    container,
+                    attempt,
+                    container_id,
+                    hook,
+                    handler,
+                },
+            ));
         }
     }
     match instance.stop.as_ref().map(|stop| &stop.stage) {
         Some(StopStage::Signalled { op }) => {
-            list.push((*op, Action::StopContainer { container, attempt, container_id }));
+            list.push((
+                *op,
+                Action::StopContainer {
+                    container,
+                    attempt,
+                    container_id,
+                },
+            ));
         }
         Some(StopStage::Killed { op }) => {
-            list.push((*op, Action::KillContainer { container, attempt, container_id }));
+            list.push((
+                *op,
+                Action::KillContainer {
+                    container,
+                    attempt,
+                    container_id,
+                },
+            ));
         }
         Some(StopStage::PreStop) | None => {}
     }
@@ -76,7 +135,13 @@ fn instance_actions(pod: &Pod, owner: &Container, instance: &Instance, list: &mu
 /// Actions as effects of the pod.
 pub(super) fn effects(pod: &Pod, actions: impl Iterator<Item = (OpId, Action)>) -> Vec<Effect> {
     let reference = pod.reference();
-    actions.map(|(op, action)| Effect { pod: reference.clone(), op, action }).collect()
+    actions
+        .map(|(op, action)| Effect {
+            pod: reference.clone(),
+            op,
+            action,
+        })
+        .collect()
 }
 
 /// Everything the pod owes.
@@ -98,11 +163,15 @@ pub(crate) fn next_deadline(pod: &Pod, now: Timestamp) -> Option<Timestamp> {
     for container in &state.containers {
         match &container.activity {
             Activity::Delayed { until } => times.push(*until),
-            Activity::Live(Instance { stop: Some(stop), .. }) => times.push(stop.deadline),
+            Activity::Live(Instance {
+                stop: Some(stop), ..
+            }) => times.push(stop.deadline),
             _ => {}
         }
     }
-    if let (Some(start), Some(limit), None) = (state.start_time, pod.spec.active_deadline, state.ending) {
+    if let (Some(start), Some(limit), None) =
+        (state.start_time, pod.spec.active_deadline, state.ending)
+    {
         times.push(start + limit);
     }
     times.into_iter().filter(|time| *time > now).min()

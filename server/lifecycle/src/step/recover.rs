@@ -32,7 +32,13 @@ pub(super) fn recovered(
 
 /// An instance the runtime knows. True if that is news.
 fn found(cx: &mut Context<'_>, facts: &InstanceFacts) -> bool {
-    let Some(index) = cx.pod.state.containers.iter().position(|c| c.name == facts.container) else {
+    let Some(index) = cx
+        .pod
+        .state
+        .containers
+        .iter()
+        .position(|c| c.name == facts.container)
+    else {
         return false;
     };
     let started = run::Started {
@@ -72,8 +78,16 @@ fn lost(cx: &mut Context<'_>) {
     for container in &mut cx.pod.state.containers {
         match &mut container.activity {
             Activity::Live(instance) if instance.ended.is_none() => {
-                let status = ExitStatus { code: 137, signal: 0, oom_killed: false };
-                let exit = Exit { status, finished_at: now, message: LOST.to_owned() };
+                let status = ExitStatus {
+                    code: 137,
+                    signal: 0,
+                    oom_killed: false,
+                };
+                let exit = Exit {
+                    status,
+                    finished_at: now,
+                    message: LOST.to_owned(),
+                };
                 instance.ended = Some((exit, Observation::Inferred));
             }
             Activity::Starting { .. } => container.activity = Activity::Idle,
@@ -84,7 +98,10 @@ fn lost(cx: &mut Context<'_>) {
         }
     }
     if cx.pod.state.ending.is_none() {
-        cx.event("SandboxChanged", "Pod sandbox changed, it will be killed and re-created.");
+        cx.event(
+            "SandboxChanged",
+            "Pod sandbox changed, it will be killed and re-created.",
+        );
     }
     cx.pod.state.sandbox = Sandbox::Absent;
     cx.pod.state.sandbox_attempt += 1;

@@ -17,12 +17,17 @@ fn grace(cx: &Context<'_>) -> u32 {
 /// `activeDeadlineSeconds`.
 pub(super) fn deadline(cx: &mut Context<'_>) {
     let state = &cx.pod.state;
-    let (Some(start), Some(limit), None) = (state.start_time, cx.pod.spec.active_deadline, state.ending) else {
+    let (Some(start), Some(limit), None) =
+        (state.start_time, cx.pod.spec.active_deadline, state.ending)
+    else {
         return;
     };
     if cx.now >= start + limit && !state.observed.phase.is_terminal() {
         cx.because(CauseKind::Deadline);
-        cx.event("DeadlineExceeded", "Pod was active on the node longer than the specified deadline");
+        cx.event(
+            "DeadlineExceeded",
+            "Pod was active on the node longer than the specified deadline",
+        );
         end_pod(cx, EndReason::DeadlineExceeded, grace(cx));
     }
 }
@@ -31,7 +36,10 @@ pub(super) fn deadline(cx: &mut Context<'_>) {
 fn is_final(cx: &Context<'_>, container: &Container) -> bool {
     !container.may_run()
         && !matches!(container.activity, Activity::Pulling { .. })
-        && container.exit.as_ref().is_some_and(|exit| !restartable(cx.pod, container, exit.exit.status.code))
+        && container
+            .exit
+            .as_ref()
+            .is_some_and(|exit| !restartable(cx.pod, container, exit.exit.status.code))
 }
 
 /// Every regular container is done, or an init container failed for good: the pod ends.
@@ -41,9 +49,15 @@ pub(super) fn completion(cx: &mut Context<'_>) {
         return;
     }
     let failed_init = state.containers.iter().any(|c| {
-        c.class == Class::Init && is_final(cx, c) && c.exit.as_ref().is_some_and(|e| e.exit.status.code != 0)
+        c.class == Class::Init
+            && is_final(cx, c)
+            && c.exit.as_ref().is_some_and(|e| e.exit.status.code != 0)
     });
-    let done = state.containers.iter().filter(|c| c.class == Class::Main).all(|c| is_final(cx, c));
+    let done = state
+        .containers
+        .iter()
+        .filter(|c| c.class == Class::Main)
+        .all(|c| is_final(cx, c));
     if failed_init || done {
         end_pod(cx, EndReason::Completed, grace(cx));
     }
@@ -54,27 +68,48 @@ pub(super) fn stamp(cx: &mut Context<'_>, index: usize) {
     let now = cx.now;
     let container = &mut cx.pod.state.containers[index];
     if let Some(exit) = &container.exit {
-        container.crash = Some(CrashBackoff::advanced(container.crash, exit.exit.finished_at, now));
+        container.crash = Some(CrashBackoff::advanced(
+            container.crash,
+            exit.exit.finished_at,
+            now,
+        ));
     }
 }
 
-/// Holds an exited container back if its back-off says so. True if it may start now.
-pub(super) fn may_start(cx: &mut Context<'_>, index: usize) -> bool {
+/// Holds back an exited container whose back-off has not run out, and says so at once.
+/// True if it was not said before.
+pub(super) fn back_off(cx: &mut Context<'_>, index: usize) -> bool {
     let container = &cx.pod.state.containers[index];
-    let Some(exit) = &container.exit else { return true };
+    if container.activity != Activity::Idle || super::startup::is_done(cx, container) {
+        return false;
+    }
+    let Some(exit) = &container.exit else {
+        return false;
+    };
     let due = CrashBackoff::due(container.crash, exit.exit.finished_at);
     if cx.now >= due {
-        return true;
+        return false;
     }
-    let delay = container.crash.map_or_else(Default::default, |entry| entry.delay);
-    let (name, key, uid) = (container.name.clone(), cx.pod.meta.key.clone(), cx.pod.meta.uid.clone());
+    let delay = container
+        .crash
+        .map_or_else(Default::default, |entry| entry.delay);
+    let (name, key, uid) = (
+        container.name.clone(),
+        cx.pod.meta.key.clone(),
+        cx.pod.meta.uid.clone(),
+    );
     let pod = format!("{}_{}({uid})", key.name, key.namespace);
-    let message = format!("back-off {} restarting failed container={name} pod={pod}", go_duration(delay));
+    let message = format!(
+        "back-off {} restarting failed container={name} pod={pod}",
+        go_duration(delay)
+    );
     let container = &mut cx.pod.state.containers[index];
     container.activity = Activity::Delayed { until: due };
-    container.shown = Some(Shown { reason: Label::Borrowed("CrashLoopBackOff"), message });
-    cx.because(CauseKind::ContainerExit);
+    container.shown = Some(Shown {
+        reason: Label::Borrowed("CrashLoopBackOff"),
+        message,
+    });
     let text = format!("Back-off restarting failed container {name} in pod {pod}");
     cx.container_event(index, EventKind::Warning, "BackOff", text);
-    false
+    true
 }

@@ -28,12 +28,27 @@ pub(super) fn start(cx: &mut Context<'_>, index: usize) {
     super::restart::stamp(cx, index);
 }
 
-pub(super) fn started(cx: &mut Context<'_>, op: OpId, container_id: &str, at: Timestamp) -> Applied {
-    let Some(index) = slot_of(cx, op) else { return Applied::Nothing };
+pub(super) fn started(
+    cx: &mut Context<'_>,
+    op: OpId,
+    container_id: &str,
+    at: Timestamp,
+) -> Applied {
+    let Some(index) = slot_of(cx, op) else {
+        return Applied::Nothing;
+    };
     let Activity::Starting { attempt, .. } = cx.pod.state.containers[index].activity else {
         return Applied::Nothing;
     };
-    live(cx, index, &Started { attempt, container_id, at });
+    live(
+        cx,
+        index,
+        &Started {
+            attempt,
+            container_id,
+            at,
+        },
+    );
     Applied::Alone
 }
 
@@ -67,29 +82,47 @@ pub(super) fn failed(
     container_id: &str,
     message: &str,
 ) -> Applied {
-    let Some(index) = slot_of(cx, op) else { return Applied::Nothing };
+    let Some(index) = slot_of(cx, op) else {
+        return Applied::Nothing;
+    };
     let Activity::Starting { attempt, .. } = cx.pod.state.containers[index].activity else {
         return Applied::Nothing;
     };
-    cx.container_event(index, EventKind::Warning, "Failed", format!("Error: {message}"));
+    cx.container_event(
+        index,
+        EventKind::Warning,
+        "Failed",
+        format!("Error: {message}"),
+    );
     let reason = match failure {
         StartFailure::Config => "CreateContainerConfigError",
         StartFailure::Create => "CreateContainerError",
         StartFailure::Start => "RunContainerError",
     };
-    let shown = Shown { reason: Label::Borrowed(reason), message: message.to_owned() };
+    let shown = Shown {
+        reason: Label::Borrowed(reason),
+        message: message.to_owned(),
+    };
     let now = cx.now;
     let container = &mut cx.pod.state.containers[index];
     if failure == StartFailure::Start {
         // The instance existed: it counts as a start and ended with 128.
         container.attempt = Some(attempt);
-        let status = ExitStatus { code: 128, signal: 0, oom_killed: false };
+        let status = ExitStatus {
+            code: 128,
+            signal: 0,
+            oom_killed: false,
+        };
         let finished = Finished {
             attempt,
             container_id: container_id.to_owned(),
             reason: Label::Borrowed("StartError"),
             started_at: Timestamp::EPOCH,
-            exit: Exit { status, finished_at: now, message: message.to_owned() },
+            exit: Exit {
+                status,
+                finished_at: now,
+                message: message.to_owned(),
+            },
         };
         container.previous_exit = container.exit.replace(finished);
         container.activity = Activity::Idle;
@@ -98,7 +131,9 @@ pub(super) fn failed(
         cx.pod.state.containers[index].shown = will.then_some(shown);
     } else {
         container.shown = Some(shown);
-        container.activity = Activity::Delayed { until: now + SYNC_RETRY };
+        container.activity = Activity::Delayed {
+            until: now + SYNC_RETRY,
+        };
     }
     Applied::Alone
 }
@@ -133,9 +168,15 @@ pub(super) fn exited(
 /// The process of slot `index` ended.
 pub(super) fn finish(cx: &mut Context<'_>, index: usize, exit: Exit, observation: Observation) {
     let container = &mut cx.pod.state.containers[index];
-    let Activity::Live(instance) = std::mem::take(&mut container.activity) else { return };
+    let Activity::Live(instance) = std::mem::take(&mut container.activity) else {
+        return;
+    };
     let lost = observation == Observation::Inferred;
-    let reason = if lost { Label::Borrowed("ContainerStatusUnknown") } else { exit_reason(&exit) };
+    let reason = if lost {
+        Label::Borrowed("ContainerStatusUnknown")
+    } else {
+        exit_reason(&exit)
+    };
     cx.occurred_at = Some(exit.finished_at);
     cx.observation = observation;
     container.previous_exit = container.exit.replace(Finished {

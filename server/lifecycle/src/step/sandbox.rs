@@ -37,8 +37,13 @@ pub(super) fn failed(cx: &mut Context<'_>, op: OpId, message: &str) -> Applied {
     if cx.pod.state.sandbox != (Sandbox::Creating { op }) {
         return Applied::Nothing;
     }
-    cx.warning("FailedCreatePodSandBox", format!("Failed to create pod sandbox: {message}"));
-    cx.pod.state.sandbox = Sandbox::Failed { retry_at: cx.now + SYNC_RETRY };
+    cx.warning(
+        "FailedCreatePodSandBox",
+        format!("Failed to create pod sandbox: {message}"),
+    );
+    cx.pod.state.sandbox = Sandbox::Failed {
+        retry_at: cx.now + SYNC_RETRY,
+    };
     let entry = cx.pod.state.sandbox_backoff;
     cx.pod.state.sandbox_backoff = Some(RetryBackoff::after_failure(entry, cx.now));
     Applied::Alone

@@ -12,19 +12,29 @@ use crate::{
 enum Found {
     /// Done or running: look at the next.
     Pass,
-    /// Nothing can be done for it now: look at the next, if its class allows.
+    /// It has to wait: look at the next, if its class allows.
     Hold,
-    /// A start is in progress: later containers wait.
-    Busy,
-    /// Something was done.
+    /// It begins to start.
     Acted,
 }
 
-/// Starts what may start. True if anything was done.
+/// Publishes back-offs and starts what may start. True if anything was done.
 pub(super) fn advance(cx: &mut Context<'_>) -> bool {
     if !matches!(cx.pod.state.sandbox, Sandbox::Ready { .. }) {
         return false;
     }
+    let mut acted = false;
+    for index in 0..cx.pod.state.containers.len() {
+        acted |= images::back_off(cx, index) || restart::back_off(cx, index);
+    }
+    // One start at a time in the whole pod, as in one pass of the kubelet.
+    if !cx.pod.state.containers.iter().any(Container::is_starting) {
+        acted |= start_next(cx);
+    }
+    acted
+}
+
+fn start_next(cx: &mut Context<'_>) -> bool {
     for index in 0..cx.pod.state.containers.len() {
         let class = cx.pod.state.containers[index].class;
         if class == Class::Init && cx.pod.state.initialized {
@@ -32,7 +42,6 @@ pub(super) fn advance(cx: &mut Context<'_>) -> bool {
         }
         match visit(cx, index) {
             Found::Acted => return true,
-            Found::Busy => return false,
             Found::Hold if class != Class::Main && !cx.pod.state.initialized => return false,
             Found::Pass | Found::Hold => {}
         }
@@ -42,37 +51,23 @@ pub(super) fn advance(cx: &mut Context<'_>) -> bool {
 
 fn visit(cx: &mut Context<'_>, index: usize) -> Found {
     let container = &cx.pod.state.containers[index];
-    if container.is_starting() {
-        return Found::Busy;
-    }
     match container.activity {
-        Activity::Live(_) if container.class == Class::Init => Found::Hold,
-        Activity::Live(_) => Found::Pass,
-        Activity::Delayed { until } if cx.now < until => {
-            if images::back_off(cx, index) { Found::Acted } else { Found::Hold }
-        }
-        Activity::Delayed { .. } => {
-            cx.because(CauseKind::BackOff);
-            images::ensure(cx, index);
-            Found::Acted
-        }
-        Activity::Idle => idle(cx, index),
-        Activity::Pulling { .. } | Activity::Starting { .. } => Found::Busy,
+        Activity::Live(_) if container.class == Class::Init => return Found::Hold,
+        Activity::Live(_) => return Found::Pass,
+        Activity::Delayed { until } if cx.now < until => return Found::Hold,
+        Activity::Delayed { .. } => cx.because(CauseKind::BackOff),
+        Activity::Idle if is_done(cx, container) => return Found::Pass,
+        Activity::Idle => {}
+        Activity::Pulling { .. } | Activity::Starting { .. } => return Found::Hold,
     }
-}
-
-fn idle(cx: &mut Context<'_>, index: usize) -> Found {
-    let container = &cx.pod.state.containers[index];
-    if is_done(cx, container) {
-        return Found::Pass;
-    }
-    if restart::may_start(cx, index) {
-        images::ensure(cx, index);
-    }
+    images::ensure(cx, index);
     Found::Acted
 }
 
 /// It ended and is not to run again.
-fn is_done(cx: &Context<'_>, container: &Container) -> bool {
-    container.exit.as_ref().is_some_and(|exit| !restartable(cx.pod, container, exit.exit.status.code))
+pub(super) fn is_done(cx: &Context<'_>, container: &Container) -> bool {
+    container
+        .exit
+        .as_ref()
+        .is_some_and(|exit| !restartable(cx.pod, container, exit.exit.status.code))
 }

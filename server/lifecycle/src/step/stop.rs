@@ -30,7 +30,12 @@ pub(super) fn advance(cx: &mut Context<'_>) -> bool {
             Activity::Live(instance) if instance.stop.is_none() && may_stop(cx, index) => {
                 let message = format!("Stopping container {}", container.name);
                 cx.container_event(index, EventKind::Normal, "Killing", message);
-                begin(cx, index, StopReason::PodEnding, Duration::from_secs(grace.into()));
+                begin(
+                    cx,
+                    index,
+                    StopReason::PodEnding,
+                    Duration::from_secs(grace.into()),
+                );
                 acted = true;
             }
             _ => {}
@@ -43,14 +48,19 @@ pub(super) fn advance(cx: &mut Context<'_>) -> bool {
 fn may_stop(cx: &Context<'_>, index: usize) -> bool {
     let containers = &cx.pod.state.containers;
     containers[index].class != Class::Sidecar
-        || containers[index + 1..].iter().filter(|c| c.class != Class::Init).all(|c| !c.may_run())
+        || containers[index + 1..]
+            .iter()
+            .filter(|c| c.class != Class::Init)
+            .all(|c| !c.may_run())
 }
 
 /// Moves stops along whose time has come.
 pub(super) fn advance_stopping(cx: &mut Context<'_>) -> bool {
     let mut acted = false;
     for index in 0..cx.pod.state.containers.len() {
-        let Some(stop) = stop_of(&cx.pod.state.containers[index]).cloned() else { continue };
+        let Some(stop) = stop_of(&cx.pod.state.containers[index]).cloned() else {
+            continue;
+        };
         if cx.now < stop.deadline {
             continue;
         }
@@ -58,7 +68,12 @@ pub(super) fn advance_stopping(cx: &mut Context<'_>) -> bool {
         cx.because(CauseKind::GracePeriod);
         match stop.stage {
             StopStage::PreStop => {
-                cx.container_event(index, EventKind::Warning, "FailedPreStopHook", "PreStopHook failed");
+                cx.container_event(
+                    index,
+                    EventKind::Warning,
+                    "FailedPreStopHook",
+                    "PreStopHook failed",
+                );
                 hook_done(cx, index, Hook::Failed);
             }
             StopStage::Signalled { .. } | StopStage::Killed { .. } => kill(cx, index),
@@ -76,14 +91,25 @@ pub(super) fn begin(cx: &mut Context<'_>, index: usize, reason: StopReason, grac
     let now = cx.now;
     let container = &cx.pod.state.containers[index];
     let has_hook = spec_of(cx.pod, container).is_some_and(|spec| spec.lifecycle.pre_stop.is_some());
-    let hook = if has_hook { Hook::Running { op: cx.op() } } else { Hook::None };
-    let Activity::Live(instance) = &mut cx.pod.state.containers[index].activity else { return };
+    let hook = if has_hook {
+        Hook::Running { op: cx.op() }
+    } else {
+        Hook::None
+    };
+    let Activity::Live(instance) = &mut cx.pod.state.containers[index].activity else {
+        return;
+    };
     // A postStart hook that still runs is called off: a hung hook must not block the end.
     if matches!(instance.post_start, Hook::Running { .. }) {
         instance.post_start = Hook::Failed;
     }
     instance.pre_stop = hook;
-    instance.stop = Some(Stop { reason, began_at: now, deadline: now + grace, stage: StopStage::PreStop });
+    instance.stop = Some(Stop {
+        reason,
+        began_at: now,
+        deadline: now + grace,
+        stage: StopStage::PreStop,
+    });
     if !has_hook {
         signal(cx, index);
     }
@@ -100,7 +126,9 @@ pub(super) fn hook_done(cx: &mut Context<'_>, index: usize, hook: Hook) {
 fn signal(cx: &mut Context<'_>, index: usize) {
     let op = cx.op();
     let now = cx.now;
-    set_stage(cx, index, StopStage::Signalled { op }, |stop| stop.deadline.max(now + MINIMUM));
+    set_stage(cx, index, StopStage::Signalled { op }, |stop| {
+        stop.deadline.max(now + MINIMUM)
+    });
 }
 
 fn kill(cx: &mut Context<'_>, index: usize) {
@@ -109,7 +137,12 @@ fn kill(cx: &mut Context<'_>, index: usize) {
     set_stage(cx, index, StopStage::Killed { op }, |_| now + REPEAT_KILL);
 }
 
-fn set_stage(cx: &mut Context<'_>, index: usize, stage: StopStage, deadline: impl Fn(&Stop) -> Timestamp) {
+fn set_stage(
+    cx: &mut Context<'_>,
+    index: usize,
+    stage: StopStage,
+    deadline: impl Fn(&Stop) -> Timestamp,
+) {
     if let Activity::Live(instance) = &mut cx.pod.state.containers[index].activity
         && let Some(stop) = &mut instance.stop
     {
@@ -122,12 +155,18 @@ fn set_stage(cx: &mut Context<'_>, index: usize, stage: StopStage, deadline: imp
 pub(super) fn shorten(cx: &mut Context<'_>, grace: u32) {
     let now = cx.now;
     for container in &mut cx.pod.state.containers {
-        let Activity::Live(instance) = &mut container.activity else { continue };
-        let Some(stop) = &mut instance.stop else { continue };
+        let Activity::Live(instance) = &mut container.activity else {
+            continue;
+        };
+        let Some(stop) = &mut instance.stop else {
+            continue;
+        };
         let earlier = stop.began_at + Duration::from_secs(grace.into());
         match stop.stage {
             StopStage::PreStop => stop.deadline = stop.deadline.min(earlier.max(now)),
-            StopStage::Signalled { .. } => stop.deadline = stop.deadline.min(earlier.max(now + MINIMUM)),
+            StopStage::Signalled { .. } => {
+                stop.deadline = stop.deadline.min(earlier.max(now + MINIMUM));
+            }
             StopStage::Killed { .. } => {}
         }
     }

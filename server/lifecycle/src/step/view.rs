@@ -42,7 +42,14 @@ impl View {
             conditions: observed
                 .conditions
                 .iter()
-                .map(|c| (c.kind.clone(), c.status, c.reason.clone(), c.message.clone()))
+                .map(|c| {
+                    (
+                        c.kind.clone(),
+                        c.status,
+                        c.reason.clone(),
+                        c.message.clone(),
+                    )
+                })
                 .collect(),
             sandbox: sandbox(&state.sandbox),
             containers: state.containers.iter().map(|c| container(pod, c)).collect(),
@@ -93,7 +100,9 @@ const fn hook(hook: &Hook) -> &'static str {
 
 fn image(container: &Container) -> &'static str {
     match &container.activity {
-        Activity::Pulling { contacting: true, .. } => "Pulling",
+        Activity::Pulling {
+            contacting: true, ..
+        } => "Pulling",
         _ if container.image.is_some() => "Present",
         _ if container.pull.is_some() => "Failed",
         _ => "",
@@ -114,13 +123,18 @@ fn container(pod: &Pod, container: &Container) -> ContainerView {
         ContainerState::Running { .. } => (Label::Borrowed(""), String::new()),
         ContainerState::Terminated(finished) => (finished.reason, finished.exit.message),
     };
-    let hooks = container.live().map_or(("", ""), |i| (hook(&i.post_start), hook(&i.pre_stop)));
+    let hooks = container
+        .live()
+        .map_or(("", ""), |i| (hook(&i.post_start), hook(&i.pre_stop)));
     ContainerView {
         stage: stage.as_str(),
         reason,
         message,
         attempt: attempt(container),
-        exit: container.exit.as_ref().map(|f| (f.attempt, f.exit.status.clone())),
+        exit: container
+            .exit
+            .as_ref()
+            .map(|f| (f.attempt, f.exit.status.clone())),
         image: image(container),
         post_start: hooks.0,
         pre_stop: hooks.1,
@@ -134,7 +148,12 @@ struct Recorder<'c, 'p> {
 }
 
 impl Recorder<'_, '_> {
-    fn record(&mut self, subject: Subject, from: &'static str, to: &'static str) -> &mut Transition {
+    fn record(
+        &mut self,
+        subject: Subject,
+        from: &'static str,
+        to: &'static str,
+    ) -> &mut Transition {
         self.list.push(Transition {
             subject,
             from: Label::Borrowed(from),
@@ -151,13 +170,26 @@ impl Recorder<'_, '_> {
     }
 
     fn container(&mut self, name: &str, a: &ContainerView, b: &ContainerView) {
-        let of = |hook| Subject::Hook { container: name.to_owned(), attempt: b.attempt, hook };
+        let of = |hook| Subject::Hook {
+            container: name.to_owned(),
+            attempt: b.attempt,
+            hook,
+        };
         if a.image != b.image && !b.image.is_empty() {
-            self.record(Subject::Image { container: name.to_owned() }, a.image, b.image);
+            self.record(
+                Subject::Image {
+                    container: name.to_owned(),
+                },
+                a.image,
+                b.image,
+            );
         }
         let shown = |v: &ContainerView| (v.stage, v.reason.clone(), v.attempt, v.exit.clone());
         if shown(a) != shown(b) {
-            let subject = Subject::Container { container: name.to_owned(), attempt: b.attempt };
+            let subject = Subject::Container {
+                container: name.to_owned(),
+                attempt: b.attempt,
+            };
             let transition = self.record(subject, a.stage, b.stage);
             transition.reason = b.reason.clone();
             transition.message = b.message.clone();
@@ -166,9 +198,10 @@ impl Recorder<'_, '_> {
             }
         }
         // A hook's end is told even when the instance it belonged to ended with it.
-        for (before, after, kind) in
-            [(a.post_start, b.post_start, HookKind::PostStart), (a.pre_stop, b.pre_stop, HookKind::PreStop)]
-        {
+        for (before, after, kind) in [
+            (a.post_start, b.post_start, HookKind::PostStart),
+            (a.pre_stop, b.pre_stop, HookKind::PreStop),
+        ] {
             match (before, after) {
                 ("Running", "") => _ = self.record(of(kind), before, "Failed"),
                 (_, "") => {}
@@ -181,7 +214,10 @@ impl Recorder<'_, '_> {
 
 /// The transitions from one view to the next.
 pub(super) fn transitions(a: &View, b: &View, cx: &Context<'_>) -> Vec<Transition> {
-    let mut recorder = Recorder { cx, list: Vec::new() };
+    let mut recorder = Recorder {
+        cx,
+        list: Vec::new(),
+    };
     if a.object != b.object {
         recorder.record(Subject::Object, a.object, b.object);
     }
@@ -203,7 +239,11 @@ pub(super) fn transitions(a: &View, b: &View, cx: &Context<'_>) -> Vec<Transitio
             continue;
         }
         let from = before.map_or("", |c| truth(c.1));
-        let transition = recorder.record(Subject::Condition { kind: kind.clone() }, from, truth(*status));
+        let transition = recorder.record(
+            Subject::Condition { kind: kind.clone() },
+            from,
+            truth(*status),
+        );
         transition.reason = reason.clone();
         transition.message = message.clone();
     }

@@ -78,7 +78,11 @@ impl Violations {
     fn push(&mut self, field: impl Into<String>, reason: ViolationReason, rest: &str) {
         let separator = if rest.is_empty() { "" } else { ": " };
         let message = format!("{}{separator}{rest}", reason.text());
-        self.0.push(Violation { field: field.into(), reason, message });
+        self.0.push(Violation {
+            field: field.into(),
+            reason,
+            message,
+        });
     }
 
     /// A missing value.
@@ -88,11 +92,20 @@ impl Violations {
 
     /// A malformed value; strings are shown in quotes.
     pub fn invalid(&mut self, field: impl Into<String>, value: impl fmt::Debug, detail: &str) {
-        self.push(field, ViolationReason::Invalid, &format!("{value:?}: {detail}"));
+        self.push(
+            field,
+            ViolationReason::Invalid,
+            &format!("{value:?}: {detail}"),
+        );
     }
 
     /// A value outside a list.
-    pub fn not_supported(&mut self, field: impl Into<String>, value: impl fmt::Debug, supported: &[&str]) {
+    pub fn not_supported(
+        &mut self,
+        field: impl Into<String>,
+        value: impl fmt::Debug,
+        supported: &[&str],
+    ) {
         let list: Vec<_> = supported.iter().map(|s| format!("{s:?}")).collect();
         let rest = format!("{value:?}: supported values: {}", list.join(", "));
         self.push(field, ViolationReason::NotSupported, &rest);
@@ -110,7 +123,11 @@ impl Violations {
 
     /// A value that is too long.
     pub fn too_long(&mut self, field: impl Into<String>, limit: usize) {
-        self.push(field, ViolationReason::TooLong, &format!("may not be more than {limit} bytes"));
+        self.push(
+            field,
+            ViolationReason::TooLong,
+            &format!("may not be more than {limit} bytes"),
+        );
     }
 
     /// Whether there is none.

@@ -6,13 +6,17 @@ const QUALIFIED: &str = "name part must consist of alphanumeric characters, '-',
 const LABEL_VALUE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 
 fn dns_label_chars(text: &str) -> bool {
-    let inner = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let inner = text
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     !text.is_empty() && inner && !text.starts_with('-') && !text.ends_with('-')
 }
 
 fn loose_chars(text: &str) -> bool {
     let edge = |c: Option<u8>| c.is_some_and(|b| b.is_ascii_alphanumeric());
-    let inner = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    let inner = text
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
     inner && edge(text.bytes().next()) && edge(text.bytes().last())
 }
 
@@ -41,7 +45,9 @@ pub(super) fn qualified_name(text: &str) -> Vec<String> {
             if prefix.is_empty() {
                 errors.push("prefix part must be non-empty".to_owned());
             }
-            let nested = dns_subdomain(prefix).into_iter().map(|e| format!("prefix part {e}"));
+            let nested = dns_subdomain(prefix)
+                .into_iter()
+                .map(|e| format!("prefix part {e}"));
             errors.extend(nested.filter(|_| !prefix.is_empty()));
             name
         }
@@ -71,10 +77,21 @@ pub(super) fn port_name(text: &str) -> Vec<String> {
             errors.push(error.to_owned());
         }
     };
-    let charset = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    unless(charset, "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)");
-    unless(text.bytes().any(|b| b.is_ascii_lowercase()), "must contain at least one letter (a-z)");
+    let charset = text
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    unless(
+        charset,
+        "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)",
+    );
+    unless(
+        text.bytes().any(|b| b.is_ascii_lowercase()),
+        "must contain at least one letter (a-z)",
+    );
     unless(!text.contains("--"), "must not contain consecutive hyphens");
-    unless(!text.starts_with('-') && !text.ends_with('-'), "must not begin or end with a hyphen");
+    unless(
+        !text.starts_with('-') && !text.ends_with('-'),
+        "must not begin or end with a hyphen",
+    );
     errors
 }

@@ -27,12 +27,24 @@ pub fn validate(pod: &NewPod) -> Result<(), Violations> {
     host_names(pod, &mut v);
     for (index, gate) in pod.spec.readiness_gates.iter().enumerate() {
         for detail in qualified_name(gate) {
-            v.invalid(format!("spec.readinessGates[{index}].conditionType"), gate, &detail);
+            v.invalid(
+                format!("spec.readinessGates[{index}].conditionType"),
+                gate,
+                &detail,
+            );
         }
     }
-    if pod.spec.active_deadline.is_some_and(|limit| !(1..=i32::MAX as u64).contains(&limit.as_secs())) {
+    if pod
+        .spec
+        .active_deadline
+        .is_some_and(|limit| !(1..=i32::MAX as u64).contains(&limit.as_secs()))
+    {
         let seconds = pod.spec.active_deadline.unwrap_or_default().as_secs();
-        v.invalid("spec.activeDeadlineSeconds", seconds, "must be between 1 and 2147483647, inclusive");
+        v.invalid(
+            "spec.activeDeadlineSeconds",
+            seconds,
+            "must be between 1 and 2147483647, inclusive",
+        );
     }
     if v.is_empty() { Ok(()) } else { Err(v) }
 }
@@ -61,7 +73,13 @@ fn metadata(pod: &NewPod, v: &mut Violations) {
             v.invalid("metadata.annotations", key, &detail);
         }
     }
-    if pod.annotations.iter().map(|(k, value)| k.len() + value.len()).sum::<usize>() > MAX_ANNOTATIONS {
+    if pod
+        .annotations
+        .iter()
+        .map(|(k, value)| k.len() + value.len())
+        .sum::<usize>()
+        > MAX_ANNOTATIONS
+    {
         v.too_long("metadata.annotations", MAX_ANNOTATIONS);
     }
 }
@@ -69,7 +87,12 @@ fn metadata(pod: &NewPod, v: &mut Violations) {
 fn containers(pod: &NewPod, v: &mut Violations) {
     let mut names = BTreeSet::new();
     let mut host_ports = BTreeSet::new();
-    let mains = pod.spec.containers.iter().enumerate().map(|(i, c)| (format!("spec.containers[{i}]"), c));
+    let mains = pod
+        .spec
+        .containers
+        .iter()
+        .enumerate()
+        .map(|(i, c)| (format!("spec.containers[{i}]"), c));
     let inits = pod.spec.init_containers.iter().enumerate();
     let inits = inits.map(|(i, c)| (format!("spec.initContainers[{i}]"), c));
     for (path, container) in mains.chain(inits) {
@@ -79,7 +102,13 @@ fn containers(pod: &NewPod, v: &mut Violations) {
         }
         let is_main = path.starts_with("spec.containers");
         for (index, port) in container.ports.iter().enumerate().filter(|_| is_main) {
-            host_port(&format!("{path}.ports[{index}].hostPort"), port, pod, &mut host_ports, v);
+            host_port(
+                &format!("{path}.ports[{index}].hostPort"),
+                port,
+                pod,
+                &mut host_ports,
+                v,
+            );
         }
         if !is_main && container.restart_policy != Some(RestartPolicy::Always) {
             plain_init(&path, container, v);
@@ -89,7 +118,8 @@ fn containers(pod: &NewPod, v: &mut Violations) {
 
 fn plain_init(path: &str, container: &ContainerSpec, v: &mut Violations) {
     const DETAIL: &str = "may not be set for init containers without restartPolicy=Always";
-    let lifecycle = container.lifecycle.post_start.is_some() || container.lifecycle.pre_stop.is_some();
+    let lifecycle =
+        container.lifecycle.post_start.is_some() || container.lifecycle.pre_stop.is_some();
     let fields = [
         ("lifecycle", lifecycle),
         ("livenessProbe", container.liveness_probe.is_some()),
@@ -108,7 +138,9 @@ fn host_port<'a>(
     seen: &mut BTreeSet<(&'static str, Option<&'a str>, u16)>,
     v: &mut Violations,
 ) {
-    let Some(host_port) = port.host_port.filter(|p| *p != 0) else { return };
+    let Some(host_port) = port.host_port.filter(|p| *p != 0) else {
+        return;
+    };
     let protocol = protocol_text(port.protocol);
     if !seen.insert((protocol, port.host_ip.as_deref(), host_port)) {
         let ip = port.host_ip.as_deref().unwrap_or_default();
@@ -116,7 +148,11 @@ fn host_port<'a>(
     }
     if pod.spec.host_network && host_port != port.container_port {
         let detail = "must match `containerPort` when `hostNetwork` is true";
-        v.invalid(path.replace("hostPort", "containerPort"), port.container_port, detail);
+        v.invalid(
+            path.replace("hostPort", "containerPort"),
+            port.container_port,
+            detail,
+        );
     }
 }
 
@@ -139,17 +175,34 @@ fn container_rules(path: &str, container: &ContainerSpec, pod: &NewPod, v: &mut 
     if container.image.is_empty() {
         v.required(format!("{path}.image"), "");
     } else if container.image.trim() != container.image {
-        v.invalid(format!("{path}.image"), &container.image, "must not have leading or trailing whitespace");
+        v.invalid(
+            format!("{path}.image"),
+            &container.image,
+            "must not have leading or trailing whitespace",
+        );
     }
     ports(path, container, v);
     environment(path, container, v);
     resources(path, container, v);
     if !container.restart_policy_rules.is_empty() && container.restart_policy.is_none() {
-        v.required(format!("{path}.restartPolicy"), "must specify restartPolicy when restart rules are used");
+        v.required(
+            format!("{path}.restartPolicy"),
+            "must specify restartPolicy when restart rules are used",
+        );
     }
     let grace = pod.spec.termination_grace_period.as_secs();
-    hook(&format!("{path}.lifecycle.postStart"), container.lifecycle.post_start.as_ref(), grace, v);
-    hook(&format!("{path}.lifecycle.preStop"), container.lifecycle.pre_stop.as_ref(), grace, v);
+    hook(
+        &format!("{path}.lifecycle.postStart"),
+        container.lifecycle.post_start.as_ref(),
+        grace,
+        v,
+    );
+    hook(
+        &format!("{path}.lifecycle.preStop"),
+        container.lifecycle.pre_stop.as_ref(),
+        grace,
+        v,
+    );
 }
 
 fn ports(path: &str, container: &ContainerSpec, v: &mut Violations) {
@@ -176,16 +229,25 @@ fn environment(path: &str, container: &ContainerSpec, v: &mut Violations) {
         let path = format!("{path}.env[{index}]");
         if var.name.is_empty() {
             v.required(format!("{path}.name"), "");
-        } else if !var.name.bytes().all(|b| (b' '..=b'~').contains(&b) && b != b'=') {
-            let detail =
-                "a valid environment variable name must consist only of printable ASCII characters other than '='";
+        } else if !var
+            .name
+            .bytes()
+            .all(|b| (b' '..=b'~').contains(&b) && b != b'=')
+        {
+            let detail = "a valid environment variable name must consist only of printable ASCII characters other than '='";
             v.invalid(format!("{path}.name"), &var.name, detail);
         }
         match &var.value_from {
             Some(_) if !var.value.is_empty() => {
-                v.invalid(format!("{path}.valueFrom"), "", "may not be specified when `value` is not empty");
+                v.invalid(
+                    format!("{path}.valueFrom"),
+                    "",
+                    "may not be specified when `value` is not empty",
+                );
             }
-            Some(EnvVarSource::Field { path: field }) => field_path(&format!("{path}.valueFrom.fieldRef"), field, v),
+            Some(EnvVarSource::Field { path: field }) => {
+                field_path(&format!("{path}.valueFrom.fieldRef"), field, v);
+            }
             Some(EnvVarSource::Resource { resource, .. }) => {
                 resource_field(&format!("{path}.valueFrom.resourceFieldRef"), resource, v);
             }
@@ -209,7 +271,11 @@ const FIELDS: [&str; 9] = [
 fn field_path(path: &str, field: &str, v: &mut Violations) {
     let indexed = ["metadata.labels['", "metadata.annotations['"]
         .iter()
-        .any(|prefix| field.strip_prefix(prefix).is_some_and(|rest| rest.len() > 2 && rest.ends_with("']")));
+        .any(|prefix| {
+            field
+                .strip_prefix(prefix)
+                .is_some_and(|rest| rest.len() > 2 && rest.ends_with("']"))
+        });
     if field.is_empty() {
         v.required(format!("{path}.fieldPath"), "");
     } else if !indexed && !FIELDS.contains(&field) {
@@ -219,7 +285,12 @@ fn field_path(path: &str, field: &str, v: &mut Violations) {
 }
 
 fn resource_field(path: &str, resource: &str, v: &mut Violations) {
-    const SUPPORTED: [&str; 4] = ["limits.cpu", "limits.memory", "requests.cpu", "requests.memory"];
+    const SUPPORTED: [&str; 4] = [
+        "limits.cpu",
+        "limits.memory",
+        "requests.cpu",
+        "requests.memory",
+    ];
     if resource.is_empty() {
         v.required(format!("{path}.resource"), "");
     } else if !SUPPORTED.contains(&resource) {
@@ -230,9 +301,18 @@ fn resource_field(path: &str, resource: &str, v: &mut Violations) {
 fn resources(path: &str, container: &ContainerSpec, v: &mut Violations) {
     let path = format!("{path}.resources");
     quantities(&format!("{path}.limits"), &container.resources.limits, v);
-    quantities(&format!("{path}.requests"), &container.resources.requests, v);
+    quantities(
+        &format!("{path}.requests"),
+        &container.resources.requests,
+        v,
+    );
     for (name, request) in &container.resources.requests {
-        if let Some(limit) = container.resources.limits.get(name).filter(|l| request.millis() > l.millis()) {
+        if let Some(limit) = container
+            .resources
+            .limits
+            .get(name)
+            .filter(|l| request.millis() > l.millis())
+        {
             let detail = format!("must be less than or equal to {name} limit of {limit}");
             v.invalid(format!("{path}.requests"), request.as_str(), &detail);
         }
@@ -242,7 +322,11 @@ fn resources(path: &str, container: &ContainerSpec, v: &mut Violations) {
 fn quantities(path: &str, list: &BTreeMap<String, Quantity>, v: &mut Violations) {
     for (name, quantity) in list {
         if quantity.millis() < 0 {
-            v.invalid(format!("{path}[{name}]"), quantity.as_str(), "must be greater than or equal to 0");
+            v.invalid(
+                format!("{path}[{name}]"),
+                quantity.as_str(),
+                "must be greater than or equal to 0",
+            );
         }
         if !matches!(name.as_str(), "cpu" | "memory") {
             let detail = "Lifepod enforces cpu and memory only";
@@ -253,9 +337,13 @@ fn quantities(path: &str, list: &BTreeMap<String, Quantity>, v: &mut Violations)
 
 fn hook(path: &str, handler: Option<&Handler>, grace: u64, v: &mut Violations) {
     match handler {
-        Some(Handler::Exec { command }) if command.is_empty() => v.required(format!("{path}.exec.command"), ""),
+        Some(Handler::Exec { command }) if command.is_empty() => {
+            v.required(format!("{path}.exec.command"), "");
+        }
         Some(Handler::Sleep { seconds }) if *seconds > grace => {
-            let detail = format!("must be non-negative and less than terminationGracePeriodSeconds ({grace})");
+            let detail = format!(
+                "must be non-negative and less than terminationGracePeriodSeconds ({grace})"
+            );
             v.invalid(format!("{path}.sleep"), seconds, &detail);
         }
         Some(Handler::Grpc { .. }) => v.forbidden(format!("{path}.grpc"), "may not be a hook"),
@@ -264,7 +352,10 @@ fn hook(path: &str, handler: Option<&Handler>, grace: u64, v: &mut Violations) {
 }
 
 fn host_names(pod: &NewPod, v: &mut Violations) {
-    let fields = [("spec.hostname", &pod.spec.hostname), ("spec.subdomain", &pod.spec.subdomain)];
+    let fields = [
+        ("spec.hostname", &pod.spec.hostname),
+        ("spec.subdomain", &pod.spec.subdomain),
+    ];
     for (field, value) in fields {
         for detail in value.iter().flat_map(|text| dns_label(text)) {
             v.invalid(field, value.as_deref().unwrap_or_default(), &detail);
@@ -277,7 +368,11 @@ fn host_names(pod: &NewPod, v: &mut Violations) {
         }
         for name in &alias.hostnames {
             for detail in dns_subdomain(name) {
-                v.invalid(format!("spec.hostAliases[{index}].hostnames"), name, &detail);
+                v.invalid(
+                    format!("spec.hostAliases[{index}].hostnames"),
+                    name,
+                    &detail,
+                );
             }
         }
     }
