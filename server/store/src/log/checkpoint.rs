@@ -1,0 +1,264 @@
+//! A checkpoint: the whole state at one revision, so that opening need not replay everything.
+//!
+//! It is a file of frames like a segment; the frames count entries instead of revisions, and an
+//! empty frame marks the end. It gets its name when it is complete and durable.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use uuid::Uuid;
+
+use super::{
+    Log, Timestamp,
+    frame::{FrameBuilder, MAX_COMMIT, record_at},
+    header::{HEADER, Header, Kind},
+    layout::{self, CHECKPOINTS},
+    scan::{FrameReader, Step},
+};
+use crate::{
+    disk::{Disk, DiskFile},
+    error::{IoContext as _, LogError},
+};
+
+/// Bytes of entries per frame.
+const FRAME: usize = 64 << 10;
+
+/// Checkpoints kept, so that damage of the newest is not the end.
+pub(super) const KEPT: usize = 2;
+
+/// A cursor over the entries of a checkpoint that was found sound.
+#[derive(Debug)]
+pub struct Checkpoint {
+    header: Header,
+    path: String,
+    frames: FrameReader,
+    /// Entries gone over.
+    entries: u64,
+    /// Entries left in the frame, and where the next one is.
+    left: u32,
+    position: usize,
+}
+
+impl Checkpoint {
+    pub(super) fn open(disk: &dyn Disk, revision: u64, epoch: Uuid) -> Result<Self, LogError> {
+        let path = layout::checkpoint_path(revision);
+        let file = disk.open(&path).context("open", &path)?;
+        let header = Header::read(Kind::Checkpoint, &*file, &path)?;
+        if header.epoch != epoch || header.revision != revision {
+            let what = "header belongs to another file";
+            return Err(LogError::Corrupt {
+                file: path,
+                offset: 0,
+                revision,
+                what,
+            });
+        }
+        let end = file.size().context("read", &path)?;
+        let frames = FrameReader::new(file, header.salt, HEADER as u64, end);
+        Ok(Self {
+            header,
+            path,
+            frames,
+            entries: 0,
+            left: 0,
+            position: 0,
+        })
+    }
+
+    /// Last revision it contains.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.header.revision
+    }
+
+    /// When it was made.
+    #[must_use]
+    pub fn created_at(&self) -> Timestamp {
+        self.header.created_at
+    }
+
+    /// The next entry, in the order they were written.
+    ///
+    /// # Errors
+    /// [`LogError::Corrupt`] and [`LogError::Io`].
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "lends from its buffer and can fail"
+    )]
+    pub fn next(&mut self) -> Result<Option<&[u8]>, LogError> {
+        if self.left == 0 && !self.next_frame()? {
+            return Ok(None);
+        }
+        self.left -= 1;
+        self.entries += 1;
+        let at = std::mem::take(&mut self.position);
+        match record_at(self.frames.payload(), at) {
+            Some((entry, position)) => {
+                self.position = position;
+                Ok(Some(entry))
+            }
+            None => Err(self.damaged("entry does not fit its frame")),
+        }
+    }
+
+    /// Enters the next frame that has entries; false at the end mark.
+    fn next_frame(&mut self) -> Result<bool, LogError> {
+        match self.frames.step().context("read", &self.path)? {
+            Step::Frame(head) if head.first == self.entries => {
+                (self.left, self.position) = (head.count, 0);
+                Ok(head.count > 0)
+            }
+            Step::Frame(_) => Err(self.damaged("entries are missing")),
+            Step::Bad(what) => Err(self.damaged(what)),
+            Step::Blank | Step::End => Err(self.damaged("the end is missing")),
+        }
+    }
+
+    /// Reads it to the end.
+    pub(super) fn verify(mut self) -> Result<u64, LogError> {
+        while self.next_frame()? {
+            self.entries += u64::from(self.left);
+        }
+        Ok(self.entries)
+    }
+
+    fn damaged(&self, what: &'static str) -> LogError {
+        LogError::Corrupt {
+            file: self.path.clone(),
+            offset: self.frames.at(),
+            revision: self.header.revision,
+            what,
+        }
+    }
+}
+
+/// The newest sound checkpoint, and what is wrong with newer ones.
+pub(super) fn newest(
+    disk: &dyn Disk,
+    epoch: Uuid,
+) -> Result<(Option<Checkpoint>, Vec<LogError>), LogError> {
+    let mut bad = Vec::new();
+    for revision in layout::checkpoints(disk)?.into_iter().rev() {
+        let verified = Checkpoint::open(disk, revision, epoch).and_then(Checkpoint::verify);
+        match verified {
+            Ok(_) => return Ok((Some(Checkpoint::open(disk, revision, epoch)?), bad)),
+            Err(error @ LogError::Corrupt { .. }) => bad.push(error),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((None, bad))
+}
+
+impl Log {
+    /// Opens the newest checkpoint.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn checkpoint(&self) -> Result<Option<Checkpoint>, LogError> {
+        match self.checkpointed() {
+            0 => Ok(None),
+            revision => Checkpoint::open(&*self.0.disk, revision, self.epoch()).map(Some),
+        }
+    }
+
+    /// Writes the state as it is after `revision`, which must be durable. Takes as long as the
+    /// disk takes; appends go on meanwhile. Older checkpoints but one are removed.
+    ///
+    /// # Errors
+    /// [`LogError::Future`]; those of the disk, after which the checkpoint does not exist.
+    pub fn write_checkpoint<E: AsRef<[u8]>>(
+        &self,
+        revision: u64,
+        at: Timestamp,
+        entries: impl IntoIterator<Item = E>,
+    ) -> Result<(), LogError> {
+        let newest = self.newest();
+        if revision > newest {
+            return Err(LogError::Future {
+                asked: revision,
+                newest,
+            });
+        }
+        let _maintenance = self.0.maintenance.lock();
+        if revision <= self.checkpointed() {
+            return Ok(());
+        }
+        let header = Header::new(Kind::Checkpoint, self.epoch(), revision, at);
+        let path = layout::checkpoint_path(revision);
+        let new = layout::unfinished(&path);
+        let disk = &*self.0.disk;
+        if let Err(error) = write(disk, &new, &header, entries) {
+            let _ = disk.remove(&new);
+            return Err(error);
+        }
+        disk.rename(&new, &path).context("rename", &path)?;
+        disk.sync_dir(CHECKPOINTS).context("sync", CHECKPOINTS)?;
+        self.0.checkpointed.store(revision, Ordering::Release);
+        remove_old(disk)
+    }
+}
+
+fn write<E: AsRef<[u8]>>(
+    disk: &dyn Disk,
+    path: &str,
+    header: &Header,
+    entries: impl IntoIterator<Item = E>,
+) -> Result<(), LogError> {
+    let file = disk.create(path).context("create", path)?;
+    file.write_at(&header.encode(), 0).context("write", path)?;
+    let mut out = Out {
+        file,
+        at: HEADER as u64,
+        entries: 0,
+        frame: FrameBuilder::default(),
+    };
+    out.frame.clear();
+    for entry in entries {
+        let (bytes, entry) = (entry.as_ref().len(), entry.as_ref());
+        if bytes > MAX_COMMIT - FRAME {
+            return Err(LogError::TooLarge {
+                bytes,
+                limit: MAX_COMMIT - FRAME,
+            });
+        }
+        out.frame.push(entry);
+        if out.frame.len() >= FRAME {
+            out.flush(header, path)?;
+        }
+    }
+    if out.frame.count() > 0 {
+        out.flush(header, path)?;
+    }
+    // The frame is empty now: the end mark.
+    out.flush(header, path)?;
+    out.file.sync_data().context("sync", path)
+}
+
+struct Out {
+    file: Arc<dyn DiskFile>,
+    at: u64,
+    entries: u64,
+    frame: FrameBuilder,
+}
+
+impl Out {
+    fn flush(&mut self, header: &Header, path: &str) -> Result<(), LogError> {
+        let count = u64::from(self.frame.count());
+        let frame = self
+            .frame
+            .seal(header.salt, self.entries, header.created_at);
+        self.file.write_at(frame, self.at).context("write", path)?;
+        self.at += frame.len() as u64;
+        self.entries += count;
+        self.frame.clear();
+        Ok(())
+    }
+}
+
+fn remove_old(disk: &dyn Disk) -> Result<(), LogError> {
+    let known = layout::checkpoints(disk)?;
+    for revision in known.iter().rev().skip(KEPT) {
+        let path = layout::checkpoint_path(*revision);
+        disk.remove(&path).context("remove", &path)?;
+    }
+    Ok(())
+}

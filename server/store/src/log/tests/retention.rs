@@ -1,0 +1,188 @@
+//! Checkpoints and compaction.
+
+use std::{sync::Arc, time::Duration};
+
+use super::*;
+use crate::{
+    disk::Disk as _,
+    log::{Retention, layout},
+};
+
+const NOTHING: Retention = Retention {
+    age: None,
+    revisions: Some(0),
+    bytes: None,
+};
+
+#[test]
+fn a_checkpoint_comes_back_as_it_was() {
+    let disk = MemDisk::new(1);
+    let mut first = writer(&disk);
+    fill(&mut first, 1, 20);
+    let entries: Vec<_> = (0..5000).map(record).collect();
+    first.log().write_checkpoint(15, 9, &entries).unwrap();
+    first.close().unwrap();
+    let opened = open(Arc::new(disk), small(), 0).unwrap();
+    for checkpoint in [opened.checkpoint, opened.writer.log().checkpoint().unwrap()] {
+        let mut checkpoint = checkpoint.unwrap();
+        assert_eq!((checkpoint.revision(), checkpoint.created_at()), (15, 9));
+        let mut found = Vec::new();
+        while let Some(entry) = checkpoint.next().unwrap() {
+            found.push(entry.to_vec());
+        }
+        assert_eq!(found, entries);
+    }
+}
+
+#[test]
+fn a_checkpoint_may_be_empty_but_not_of_the_future() {
+    let disk = MemDisk::new(1);
+    let mut writer = writer(&disk);
+    fill(&mut writer, 1, 3);
+    let log = writer.log();
+    let error = log.write_checkpoint(3, 0, [b""]).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            LogError::Future {
+                asked: 3,
+                newest: 2
+            }
+        ),
+        "{error}"
+    );
+    log.write_checkpoint::<&[u8]>(2, 0, []).unwrap();
+    assert_eq!(log.checkpoint().unwrap().unwrap().next().unwrap(), None);
+}
+
+#[test]
+fn two_checkpoints_are_kept() {
+    let disk = MemDisk::new(1);
+    let mut writer = writer(&disk);
+    fill(&mut writer, 1, 20);
+    for revision in [3, 7, 12, 9, 18] {
+        writer
+            .log()
+            .write_checkpoint(revision, 0, [b"state"])
+            .unwrap();
+    }
+    assert_eq!(layout::checkpoints(&disk).unwrap(), [12, 18]);
+}
+
+#[test]
+fn nothing_is_dropped_that_recovery_needs() {
+    let disk = MemDisk::new(1);
+    let mut writer = writer(&disk);
+    fill(&mut writer, 1, 100);
+    assert_eq!(
+        writer.log().compact(&NOTHING, 0).unwrap().segments,
+        0,
+        "no checkpoint"
+    );
+    writer.log().write_checkpoint(50, 0, [b"state"]).unwrap();
+    let done = writer.log().compact(&NOTHING, 0).unwrap();
+    assert!(done.segments > 0 && done.oldest <= 51, "{done:?}");
+    writer.log().write_checkpoint(99, 0, [b"state"]).unwrap();
+    let done = writer.log().compact(&NOTHING, 0).unwrap();
+    assert_eq!(done.segments, 0, "the older checkpoint counts: {done:?}");
+    assert_eq!(read_all(writer.log()).unwrap(), filled(done.oldest, 100));
+}
+
+#[test]
+fn compaction_keeps_what_the_policy_asks_for() {
+    let disk = MemDisk::new(1);
+    let mut writer = writer(&disk);
+    fill(&mut writer, 1, 200);
+    let log = writer.log();
+    log.write_checkpoint(199, 0, [b"state"]).unwrap();
+    let all = Retention::default();
+    assert_eq!(
+        log.compact(&all, i64::MAX).unwrap().segments,
+        0,
+        "no limit, no loss"
+    );
+    let by_count = Retention {
+        revisions: Some(150),
+        ..all
+    };
+    let oldest = log.compact(&by_count, 0).unwrap().oldest;
+    assert!((30..=50).contains(&oldest), "{oldest}");
+    // The time of a commit is its revision here.
+    let by_age = Retention {
+        age: Some(Duration::from_nanos(100)),
+        ..all
+    };
+    let oldest = log.compact(&by_age, 200).unwrap().oldest;
+    assert!((80..=100).contains(&oldest), "{oldest}");
+    let by_bytes = Retention {
+        bytes: Some(3000),
+        ..all
+    };
+    let done = log.compact(&by_bytes, 0).unwrap();
+    let left: u64 = layout::segments(&disk)
+        .unwrap()
+        .iter()
+        .map(|first| {
+            disk.open(&layout::segment_path(*first))
+                .unwrap()
+                .size()
+                .unwrap()
+        })
+        .sum();
+    assert!(left <= 3000 + 512, "{left} bytes left");
+    assert_eq!(read_all(log).unwrap(), filled(done.oldest, 200));
+}
+
+#[test]
+fn a_cursor_that_compaction_overtakes_is_told() {
+    let disk = MemDisk::new(1);
+    let mut writer = writer(&disk);
+    fill(&mut writer, 1, 100);
+    let mut slow = writer.log().read_from(1).unwrap();
+    slow.next().unwrap().unwrap();
+    let mut not_started = writer.log().read_from(1).unwrap();
+    writer.log().write_checkpoint(99, 0, [b"state"]).unwrap();
+    let oldest = writer.log().compact(&NOTHING, 0).unwrap().oldest;
+    let error = drain(&mut slow).unwrap_err();
+    assert!(
+        matches!(error, LogError::Compacted { oldest: o, .. } if o == oldest),
+        "{error}"
+    );
+    assert!(
+        slow.next_revision() > 5,
+        "it finished the segment it was in"
+    );
+    let error = not_started.next().unwrap_err();
+    assert!(
+        matches!(error, LogError::Compacted { asked: 1, .. }),
+        "{error}"
+    );
+    let error = writer.log().read_from(oldest - 1).unwrap_err();
+    assert!(matches!(error, LogError::Compacted { .. }), "{error}");
+}
+
+#[test]
+fn a_compacted_store_opens_and_goes_on() {
+    let disk = MemDisk::new(1);
+    let mut first = writer(&disk);
+    fill(&mut first, 1, 100);
+    first.log().write_checkpoint(99, 0, [b"state"]).unwrap();
+    let oldest = first.log().compact(&NOTHING, 0).unwrap().oldest;
+    first.close().unwrap();
+    let mut opened = open(Arc::new(disk), small(), 0).unwrap();
+    assert_eq!(opened.checkpoint.unwrap().revision(), 99);
+    assert_eq!(opened.writer.log().oldest(), oldest);
+    fill(&mut opened.writer, 100, 150);
+    assert_eq!(read_all(opened.writer.log()).unwrap(), filled(oldest, 150));
+}
+
+#[test]
+fn a_quiet_store_starts_segments_by_age() {
+    let disk = MemDisk::new(1);
+    let mut writer = writer(&disk);
+    let hour = 3_600_000_000_000;
+    for n in 0..10 {
+        writer.append(n * 4 * hour, &[b"rare"]).unwrap();
+    }
+    assert_eq!(layout::segments(&disk).unwrap(), [1, 3, 5, 7, 9]);
+}
