@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The embedded runtime driver: images, snapshots, pod networking and the shims.
+
+pub mod network;
