@@ -88,11 +88,11 @@ impl Record {
             .any(|t| t.subject == Subject::Object && t.to == "Deleted")
     }
 
-    /// Whether clients see this revision: after a forced deletion the runtime still cleans up,
-    /// which concerns nobody but the operator.
+    /// Whether clients see this revision. They do not see what only answers a request that
+    /// changed nothing, nor how the runtime cleans up after a forced deletion.
     #[must_use]
     pub fn is_visible(&self) -> bool {
-        self.deletes() || (self.pod.is_visible() && !self.removed)
+        self.deletes() || (self.pod.is_visible() && !self.removed && self.pod.revision == self.revision)
     }
 }
 

@@ -1,0 +1,320 @@
+//! Start, the loop, stop.
+
+use std::{sync::Arc, thread};
+
+use lifepod_lifecycle::{
+    id::PodUid,
+    input::Fact,
+    port::{Journal, KnownPod, Loaded, Runtime, RuntimeLost, StoreError},
+};
+use thiserror::Error;
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+    time::{Duration, Instant, sleep_until, timeout_at},
+};
+
+use crate::{
+    clock::{Clock, SystemClock},
+    config::EngineConfig,
+    dispatch::{Dispatcher, Sink},
+    handle::EngineHandle,
+    inbox::{Command, Report},
+    log::WatchLog,
+    publish::Published,
+    requests::Requests,
+    table::Table,
+    timers::Timers,
+    turn::{Core, Inputs, Pending},
+};
+
+/// Why the engine did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The runtime cannot be reached.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeLost),
+    /// No thread.
+    #[error("cannot start the engine's thread")]
+    Thread(#[source] std::io::Error),
+}
+
+/// A running engine.
+pub struct Engine {
+    handle: EngineHandle,
+    finished: oneshot::Receiver<()>,
+}
+
+impl Engine {
+    /// Loads the journal, asks the runtime what is there, and begins to turn. Completes when
+    /// everything that ended meanwhile has been recorded and everything owed is under way.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing was changed.
+    pub async fn start(
+        config: EngineConfig,
+        mut journal: Box<dyn Journal>,
+        runtime: Arc<dyn Runtime>,
+        clock: Option<Arc<dyn Clock>>,
+    ) -> Result<Self, StartError> {
+        let loaded = journal.load()?;
+        let newest = loaded
+            .pods
+            .iter()
+            .map(|pod| pod.meta.created_at)
+            .max()
+            .unwrap_or_default();
+        let clock = clock.unwrap_or_else(|| Arc::new(SystemClock::new(newest)));
+        let (commands, command_lane) = mpsc::channel(config.command_lane);
+        let (reports, report_lane) = mpsc::channel(config.fact_lane);
+        let known = loaded
+            .pods
+            .iter()
+            .map(|pod| KnownPod {
+                pod: pod.reference(),
+            })
+            .collect();
+        let facts = runtime
+            .recover(known, Arc::new(Sink(reports.clone())))
+            .await?;
+
+        let published = Arc::new(Published::default());
+        published.load(loaded.revision, &loaded.pods);
+        let log = Arc::new(WatchLog::new(loaded.revision, config.tail));
+        let handle = EngineHandle {
+            commands,
+            published: Arc::clone(&published),
+            log: Arc::clone(&log),
+            reader: journal.reader(),
+            epoch: journal.epoch().into(),
+            node: Arc::clone(&config.node),
+            runtime: runtime.info(),
+        };
+        let dispatcher = Dispatcher::new(runtime, Handle::current(), reports);
+        let core = core(config, journal, loaded, published, log, dispatcher);
+        let engine_loop = Loop {
+            core,
+            clock,
+            command_lane,
+            report_lane,
+            stopping: None,
+        };
+        let (ready, started) = oneshot::channel();
+        let (done, finished) = oneshot::channel();
+        thread::Builder::new()
+            .name("engine".into())
+            .spawn(move || {
+                engine_loop.run(facts, ready);
+                let _ = done.send(());
+            })
+            .map_err(StartError::Thread)?;
+        let _ = started.await;
+        Ok(Self { handle, finished })
+    }
+
+    /// A handle for the API.
+    #[must_use]
+    pub fn handle(&self) -> EngineHandle {
+        self.handle.clone()
+    }
+
+    /// Ends all watches, waits a little for operations in flight, closes the store. Pods run on.
+    pub async fn shutdown(self) {
+        let _ = self.handle.commands.send(Command::Stop).await;
+        let _ = self.finished.await;
+    }
+}
+
+fn core(
+    config: EngineConfig,
+    journal: Box<dyn Journal>,
+    loaded: Loaded,
+    published: Arc<Published>,
+    log: Arc<WatchLog>,
+    dispatcher: Dispatcher,
+) -> Core {
+    let mut requests = Requests::new(config.request_window, config.request_limit);
+    requests.load(loaded.requests);
+    Core {
+        config,
+        journal,
+        head: loaded.revision,
+        table: Table::load(&loaded.pods),
+        timers: Timers::default(),
+        requests,
+        published,
+        log,
+        dispatcher,
+        parked: Vec::new(),
+    }
+}
+
+struct Loop {
+    core: Core,
+    clock: Arc<dyn Clock>,
+    command_lane: mpsc::Receiver<Command>,
+    report_lane: mpsc::Receiver<Report>,
+    /// When the drain ends, once a stop was asked for.
+    stopping: Option<Instant>,
+}
+
+impl Loop {
+    fn run(mut self, facts: Vec<(PodUid, Fact)>, ready: oneshot::Sender<()>) {
+        let runtime = match tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+        {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                tracing::error!(%error, "the engine has no timer");
+                return;
+            }
+        };
+        runtime.block_on(async move {
+            self.recover(facts).await;
+            let _ = ready.send(());
+            while !self.is_drained() {
+                let inputs = self.gather().await;
+                self.turn(inputs).await;
+            }
+            self.close().await;
+        });
+    }
+
+    /// Records what happened while nobody watched, then asks again for everything owed.
+    async fn recover(&mut self, facts: Vec<(PodUid, Fact)>) {
+        let before: Vec<_> = self
+            .core
+            .table
+            .all()
+            .map(|pod| pod.meta.uid.clone())
+            .collect();
+        // What these turns newly ask for is dispatched by them; the rest is owed from before.
+        let owed: Vec<_> = self.core.table.all().flat_map(|pod| pod.owed()).collect();
+        let reports = facts
+            .into_iter()
+            .map(|(uid, fact)| Report::Fact { uid, fact })
+            .collect();
+        self.turn(Inputs {
+            reports,
+            due: before,
+            ..Inputs::default()
+        })
+        .await;
+        for effect in owed {
+            let still = self
+                .core
+                .table
+                .get(&effect.pod.uid)
+                .is_some_and(|pod| pod.owed().iter().any(|now| now.op == effect.op));
+            if still {
+                self.core.dispatcher.start(effect);
+            }
+        }
+        let now = self.clock.now();
+        let deadlines: Vec<_> = self
+            .core
+            .table
+            .all()
+            .map(|pod| (pod.meta.uid.clone(), pod.next_deadline(now)))
+            .collect();
+        for (uid, deadline) in deadlines {
+            self.core.timers.set(&uid, deadline);
+        }
+    }
+
+    async fn turn(&mut self, inputs: Inputs) {
+        let now = self.clock.now();
+        if !self.core.turn(now, inputs) {
+            tokio::time::sleep(self.core.config.store_retry).await;
+        }
+    }
+
+    /// Waits for inputs and takes what there is, up to the limit of a turn.
+    async fn gather(&mut self) -> Inputs {
+        let limit = self.core.config.turn_limit;
+        let mut inputs = Inputs::default();
+        if !self.core.parked.is_empty() {
+            return inputs;
+        }
+        let wake = self.wake_at();
+        let mut commands = Vec::new();
+        tokio::select! {
+            biased;
+            _ = self.report_lane.recv_many(&mut inputs.reports, limit) => {}
+            _ = self.command_lane.recv_many(&mut commands, limit) => {}
+            () = sleep_until(wake) => {}
+        }
+        while commands.len() < limit
+            && let Ok(command) = self.command_lane.try_recv()
+        {
+            commands.push(command);
+        }
+        for command in commands {
+            match command {
+                Command::Mutate {
+                    mutation,
+                    request,
+                    actor,
+                    reply,
+                } => {
+                    inputs.mutations.push(Pending {
+                        mutation,
+                        request,
+                        actor,
+                        reply,
+                    });
+                }
+                Command::Stop => self.begin_stop(),
+            }
+        }
+        let now = self.clock.now();
+        while let Some(uid) = self.core.timers.pop_due(now) {
+            inputs.due.push(uid);
+        }
+        inputs
+    }
+
+    fn wake_at(&self) -> Instant {
+        let idle = Duration::from_secs(3600);
+        let timer = self
+            .core
+            .timers
+            .next()
+            .map_or(idle, |deadline| self.clock.until(deadline));
+        let wake = Instant::now() + timer.min(idle);
+        self.stopping.map_or(wake, |drain| drain.min(wake))
+    }
+
+    fn begin_stop(&mut self) {
+        self.command_lane.close();
+        self.stopping = Some(Instant::now() + self.core.config.drain);
+    }
+
+    fn is_drained(&self) -> bool {
+        let Some(end) = self.stopping else {
+            return false;
+        };
+        let idle = self.core.dispatcher.is_idle() && self.report_lane.is_empty();
+        (idle && self.command_lane.is_empty()) || Instant::now() >= end
+    }
+
+    async fn close(mut self) {
+        self.core.log.close();
+        let end = Instant::now() + self.core.config.drain;
+        if timeout_at(end, self.core.dispatcher.shutdown())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "operations in flight did not end in time; they are owed at the next start"
+            );
+        }
+        if let Err(error) = self.core.journal.close() {
+            tracing::warn!(%error, "the store could not be closed cleanly; nothing is lost");
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! One turn: step each input, commit once, publish, reply, dispatch.
+
+use std::sync::Arc;
+
+use lifepod_lifecycle::{
+    Pod,
+    id::{PodUid, Revision},
+    input::{self, Fact, Input},
+    port::{Journal, RequestRecord},
+    time::Timestamp,
+    transition::{Cause, CauseKind},
+};
+
+use crate::{
+    config::EngineConfig,
+    dispatch::Dispatcher,
+    inbox::{Committed, Mutation, Reply, Report, RequestKey, SubmitError, Target},
+    log::WatchLog,
+    publish::Published,
+    requests::Requests,
+    stage::{Chain, Stage},
+    table::Table,
+    timers::Timers,
+};
+
+/// A mutation waiting for its turn.
+pub(crate) struct Pending {
+    pub(crate) mutation: Mutation,
+    pub(crate) request: Option<RequestKey>,
+    pub(crate) actor: String,
+    pub(crate) reply: Reply,
+}
+
+/// Everything the loop owns.
+pub(crate) struct Core {
+    pub(crate) config: EngineConfig,
+    pub(crate) journal: Box<dyn Journal>,
+    pub(crate) head: Revision,
+    pub(crate) table: Table,
+    pub(crate) timers: Timers,
+    pub(crate) requests: Requests,
+    pub(crate) published: Arc<Published>,
+    pub(crate) log: Arc<WatchLog>,
+    pub(crate) dispatcher: Dispatcher,
+    /// Facts of a turn whose commit failed; they come first in the next.
+    pub(crate) parked: Vec<(PodUid, Fact)>,
+}
+
+/// Inputs of one turn.
+#[derive(Default)]
+pub(crate) struct Inputs {
+    pub(crate) reports: Vec<Report>,
+    pub(crate) mutations: Vec<Pending>,
+    pub(crate) due: Vec<PodUid>,
+}
+
+type Answer = (Reply, Option<RequestKey>, Result<Committed, SubmitError>);
+
+impl Core {
+    /// Performs one turn. False if the store could not write: try again after a pause.
+    pub(crate) fn turn(&mut self, now: Timestamp, inputs: Inputs) -> bool {
+        let facts = self.take_facts(inputs.reports);
+        let mut stage = Stage::new(&self.table, self.head, now);
+        for (uid, fact) in &facts {
+            step(&mut stage, now, uid, &Input::Fact(fact.clone()));
+        }
+        for uid in &inputs.due {
+            step(&mut stage, now, uid, &Input::Tick);
+        }
+        let mut answers: Vec<Answer> = Vec::with_capacity(inputs.mutations.len());
+        for pending in inputs.mutations {
+            answers.push(mutate(&mut stage, &self.requests, &answers, now, pending));
+        }
+        let Stage {
+            records,
+            effects,
+            cancelled,
+            ..
+        } = stage;
+        if !records.is_empty()
+            && let Err(error) = self.journal.commit(&records)
+        {
+            tracing::error!(%error, records = records.len(), "commit failed, nothing of it is visible");
+            self.fail(now, facts, &inputs.due, answers, &error.to_string());
+            return false;
+        }
+        for record in &records {
+            self.head = record.revision;
+            self.table.apply(record);
+            let deadline = if record.removed {
+                None
+            } else {
+                record.pod.next_deadline(now)
+            };
+            self.timers.set(&record.pod.meta.uid, deadline);
+        }
+        self.published.apply(&records);
+        self.log.append(&records);
+        for (reply, key, answer) in answers {
+            if let (Some(key), Ok(committed)) = (&key, &answer)
+                && self.requests.find(key).is_none()
+            {
+                self.requests.remember(key, committed.clone(), now);
+            }
+            // A caller that went away does not undo what it asked for.
+            let _ = reply.send(answer);
+        }
+        for (uid, op) in cancelled {
+            self.dispatcher.cancel(&uid, op);
+        }
+        for effect in effects {
+            self.dispatcher.start(effect);
+        }
+        true
+    }
+
+    fn take_facts(&mut self, reports: Vec<Report>) -> Vec<(PodUid, Fact)> {
+        let mut facts = std::mem::take(&mut self.parked);
+        for report in reports {
+            match report {
+                Report::Fact { uid, fact } => facts.push((uid, fact)),
+                Report::Done { uid, op, fact } => {
+                    self.dispatcher.finished(&uid, op);
+                    facts.extend(fact.map(|fact| (uid, fact)));
+                }
+            }
+        }
+        facts
+    }
+
+    /// Nothing of the turn happened: facts wait, timers fire again, callers are told.
+    fn fail(
+        &mut self,
+        now: Timestamp,
+        facts: Vec<(PodUid, Fact)>,
+        due: &[PodUid],
+        answers: Vec<Answer>,
+        message: &str,
+    ) {
+        self.parked = facts;
+        for uid in due {
+            self.timers.set(uid, Some(now));
+        }
+        for (reply, _, answer) in answers {
+            let unavailable = |_| {
+                Err(SubmitError::Unavailable {
+                    message: message.to_owned(),
+                })
+            };
+            let _ = reply.send(answer.and_then(unavailable));
+        }
+    }
+}
+
+fn step(stage: &mut Stage<'_>, now: Timestamp, uid: &PodUid, input: &Input) {
+    let Some(pod) = stage.get(uid) else {
+        tracing::debug!(pod.uid = %uid, "fact about a pod that is gone");
+        return;
+    };
+    let mut pod = Pod::clone(&pod);
+    match pod.step(now, input) {
+        Ok(verdict) if verdict.changed => {
+            _ = stage.take(pod, verdict, &Cause::of(CauseKind::Rule), None)
+        }
+        Ok(_) => {}
+        Err(denied) => tracing::error!(pod.uid = %uid, %denied, "a fact was denied"),
+    }
+}
+
+fn mutate(
+    stage: &mut Stage<'_>,
+    requests: &Requests,
+    earlier: &[Answer],
+    now: Timestamp,
+    pending: Pending,
+) -> Answer {
+    let Pending {
+        mutation,
+        request,
+        actor,
+        reply,
+    } = pending;
+    if let Some(key) = &request
+        && let Some(answer) = requests.find(key).or_else(|| find_earlier(earlier, key))
+    {
+        return (reply, request, answer);
+    }
+    let request_id = request
+        .as_ref()
+        .map(|key| key.id.clone())
+        .unwrap_or_default();
+    let cause = Cause {
+        kind: CauseKind::Request,
+        actor,
+        request_id,
+    };
+    let record = request.as_ref().map(|key| RequestRecord {
+        id: key.id.clone(),
+        fingerprint: key.fingerprint,
+    });
+    let answer = apply(stage, now, mutation, &cause, record);
+    (reply, request, answer)
+}
+
+/// The answer to the same request earlier in the same turn.
+fn find_earlier(earlier: &[Answer], key: &RequestKey) -> Option<Result<Committed, SubmitError>> {
+    earlier
+        .iter()
+        .find_map(|(_, known, answer)| match (known, answer) {
+            (Some(known), Ok(committed)) if known == key => Some(Ok(committed.clone())),
+            (Some(known), Ok(_)) if known.id == key.id => {
+                Some(Err(SubmitError::RequestConflict { id: key.id.clone() }))
+            }
+            _ => None,
+        })
+}
+
+fn apply(
+    stage: &mut Stage<'_>,
+    now: Timestamp,
+    mutation: Mutation,
+    cause: &Cause,
+    record: Option<RequestRecord>,
+) -> Result<Committed, SubmitError> {
+    let chain = match mutation {
+        Mutation::Create(new) => {
+            if stage.named(&new.key).is_some() {
+                return Err(SubmitError::AlreadyExists { key: new.key });
+            }
+            let mut pod = Pod::create(*new, now);
+            let verdict = pod.begin(now, cause.clone());
+            stage.take(pod, verdict, cause, record)
+        }
+        Mutation::Delete { target, grace } => command(
+            stage,
+            now,
+            &target,
+            input::Command::Delete { grace },
+            cause,
+            record,
+        )?,
+        Mutation::UpdateMeta {
+            target,
+            labels,
+            annotations,
+        } => {
+            let wanted = input::Command::UpdateMeta {
+                labels,
+                annotations,
+            };
+            command(stage, now, &target, wanted, cause, record)?
+        }
+    };
+    let Chain {
+        pod,
+        revision,
+        removed,
+    } = chain;
+    Ok(Committed {
+        pod,
+        revision,
+        removed,
+    })
+}
+
+fn command(
+    stage: &mut Stage<'_>,
+    now: Timestamp,
+    target: &Target,
+    wanted: input::Command,
+    cause: &Cause,
+    record: Option<RequestRecord>,
+) -> Result<Chain, SubmitError> {
+    let mut pod = Pod::clone(&*find(stage, target)?);
+    let verdict = pod.step(now, &Input::Command(wanted, cause.clone()))?;
+    Ok(stage.take(pod, verdict, cause, record))
+}
+
+/// The pod a mutation is for, if its preconditions hold.
+fn find(stage: &Stage<'_>, target: &Target) -> Result<Arc<Pod>, SubmitError> {
+    let key = || target.key.clone();
+    let pod = stage
+        .named(&target.key)
+        .ok_or_else(|| SubmitError::NotFound { key: key() })?;
+    if let Some(expected) = target.uid.clone().filter(|uid| *uid != pod.meta.uid) {
+        return Err(SubmitError::UidMismatch {
+            key: key(),
+            expected,
+            actual: pod.meta.uid.clone(),
+        });
+    }
+    if let Some(expected) = target.revision.filter(|revision| *revision != pod.revision) {
+        return Err(SubmitError::RevisionMismatch {
+            key: key(),
+            expected,
+            actual: pod.revision,
+        });
+    }
+    Ok(pod)
+}
