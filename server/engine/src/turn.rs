@@ -160,7 +160,7 @@ fn step(stage: &mut Stage<'_>, now: Timestamp, uid: &PodUid, input: &Input) {
     let mut pod = Pod::clone(&pod);
     match pod.step(now, input) {
         Ok(verdict) if verdict.changed => {
-            _ = stage.take(pod, verdict, &Cause::of(CauseKind::Rule), None)
+            _ = stage.take(pod, verdict, &Cause::of(CauseKind::Rule), None);
         }
         Ok(_) => {}
         Err(denied) => tracing::error!(pod.uid = %uid, %denied, "a fact was denied"),
