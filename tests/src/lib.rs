@@ -1,1 +1,5 @@
-//! Placeholder.
+//! Whole-system tests, and the fixtures they and the developer tasks share.
+//!
+//! The suites are in `tests/`; they start the real binaries and talk to them as any client does.
+
+pub mod fixtures;

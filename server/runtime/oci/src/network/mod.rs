@@ -10,13 +10,13 @@
 //! from anywhere, `127.0.0.1` included. IPv4 only so far.
 //!
 //! *State* lives in the kernel: links are named after addresses and labelled with pod uids (see
-//! [`veth`]), published ports are map elements in one nftables table (see [`firewall`]). A server
+//! `veth`), published ports are map elements in one nftables table (see `firewall`). A server
 //! that starts again reads both back, says which pods it still knows with [`Network::adopt`], and
 //! removes the rest with [`Network::remove_orphans`]. There are no files, hence none to be wrong.
 //!
 //! *Threading*: all methods block for one to a few milliseconds and may be called from any
 //! thread outside an async executor; attaches of different pods run in parallel as far as the
-//! kernel's own lock allows. Namespaces are entered only on threads made for it (see [`netns`]).
+//! kernel's own lock allows. Namespaces are entered only on threads made for it (see `netns`).
 //!
 //! *Failure*: an attach that fails leaves nothing behind but, at worst, a link without a pod,
 //! which is an orphan.

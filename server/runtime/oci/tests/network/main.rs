@@ -1,5 +1,7 @@
 //! Pod networking with real packets, each test on a "host" of its own (see [`worlds`]).
 
+#![expect(clippy::unwrap_used, reason = "a failed expectation ends the test")]
+
 mod hostports;
 mod reach;
 mod recovery;

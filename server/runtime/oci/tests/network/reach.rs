@@ -2,7 +2,7 @@
 
 use crate::{
     network, pod,
-    worlds::{Namespace, ip, is_unreachable, on_a_host, run, seen_by, serve, world},
+    worlds::{Namespace, ip, is_unreachable, on_a_host, output, run, seen_by, serve, world},
 };
 use lifepod_oci::network::{Network, NetworkConfig, NetworkError, host_ip};
 use std::{
@@ -87,12 +87,8 @@ fn the_links_take_the_mtu_of_the_way_out() {
         ip("link set wan0 mtu 1400");
         let network = network();
         let (pod, _) = pod(&network, "a");
-        pod.enter(|| {
-            run(
-                "sh",
-                "-c ip${IFS}link${IFS}show${IFS}eth0|grep${IFS}-q${IFS}mtu.1400",
-            )
-        });
+        let link = pod.enter(|| output("ip", "link show eth0"));
+        assert!(link.contains(" mtu 1400 "), "{link}");
     });
 }
 
@@ -196,10 +192,6 @@ fn removal_leaves_nothing_and_may_be_repeated() {
         for name in ["lifepod0", "lp0a580002"] {
             assert!(!crate::worlds::has_interface(name), "{name}");
         }
-        let tables = std::process::Command::new("nft")
-            .args(["list", "tables"])
-            .output()
-            .unwrap();
-        assert_eq!(String::from_utf8_lossy(&tables.stdout), "");
+        assert_eq!(output("nft", "list tables"), "");
     });
 }

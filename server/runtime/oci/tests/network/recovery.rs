@@ -116,7 +116,7 @@ fn a_restarted_server_adopts_what_lives_and_removes_the_rest() {
             ip: lost_ip,
             pod_uid: Some("lost".into()),
         };
-        assert_eq!(second.orphans().unwrap(), [lost.clone()]);
+        assert_eq!(second.orphans().unwrap(), std::slice::from_ref(&lost));
         assert_eq!(
             pod(&second, "new").1,
             address(4),

@@ -49,11 +49,18 @@ pub(crate) fn ip(arguments: &str) {
 
 /// Runs a program in the current namespace.
 pub(crate) fn run(program: &str, arguments: &str) {
-    let status = Command::new(program)
+    output(program, arguments);
+}
+
+/// Runs a program in the current namespace and answers what it prints.
+pub(crate) fn output(program: &str, arguments: &str) -> String {
+    let output = Command::new(program)
         .args(arguments.split_whitespace())
-        .status()
+        .output()
         .unwrap();
-    assert!(status.success(), "{program} {arguments}");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {arguments}: {message}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// A network namespace without a process; it lives as long as the value.
