@@ -12,6 +12,7 @@
 mod clock;
 mod config;
 mod dispatch;
+mod failpoint;
 mod handle;
 mod inbox;
 mod log;

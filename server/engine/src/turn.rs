@@ -14,6 +14,7 @@ use lifepod_lifecycle::{
 use crate::{
     config::EngineConfig,
     dispatch::Dispatcher,
+    failpoint,
     inbox::{Committed, Mutation, Reply, Report, RequestKey, SubmitError, Target},
     log::WatchLog,
     publish::Published,
@@ -77,12 +78,16 @@ impl Core {
             cancelled,
             ..
         } = stage;
+        failpoint::hit("before-commit");
         if !records.is_empty()
             && let Err(error) = self.journal.commit(&records)
         {
             tracing::error!(%error, records = records.len(), "commit failed, nothing of it is visible");
             self.fail(now, facts, &inputs.due, answers, &error.to_string());
             return false;
+        }
+        if !records.is_empty() {
+            failpoint::hit("after-commit");
         }
         for record in &records {
             self.head = record.revision;
