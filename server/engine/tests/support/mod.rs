@@ -107,7 +107,7 @@ pub(crate) struct TestRuntime {
 }
 
 impl TestRuntime {
-    pub async fn exit(&self, uid: &PodUid, container: &str, code: i32) {
+    pub(crate) async fn exit(&self, uid: &PodUid, container: &str, code: i32) {
         let status = ExitStatus {
             code,
             signal: 0,
