@@ -160,49 +160,49 @@ impl Log {
         }
     }
 
-    /// Writes the state as it is after `revision`, which must be durable. Takes as long as the
-    /// disk takes; appends go on meanwhile. Older checkpoints but one are removed.
+    /// Writes the state as it is after `revision`, which must be durable, and answers its size in
+    /// bytes, zero if there is a newer one already. Takes as long as the disk takes; appends go on
+    /// meanwhile. Older checkpoints but one are removed.
     ///
     /// # Errors
-    /// [`LogError::Future`]; those of the disk, after which the checkpoint does not exist.
-    pub fn write_checkpoint<E: AsRef<[u8]>>(
+    /// [`LogError::Future`]; those of the disk and of `entries`, after which the checkpoint does
+    /// not exist.
+    pub fn write_checkpoint<B: AsRef<[u8]>, E: From<LogError>>(
         &self,
         revision: u64,
         at: Timestamp,
-        entries: impl IntoIterator<Item = E>,
-    ) -> Result<(), LogError> {
+        entries: impl IntoIterator<Item = Result<B, E>>,
+    ) -> Result<u64, E> {
         let newest = self.newest();
         if revision > newest {
-            return Err(LogError::Future {
-                asked: revision,
-                newest,
-            });
+            let asked = revision;
+            return Err(LogError::Future { asked, newest }.into());
         }
         let _maintenance = self.0.maintenance.lock();
         if revision <= self.checkpointed() {
-            return Ok(());
+            return Ok(0);
         }
         let header = Header::new(Kind::Checkpoint, self.epoch(), revision, at);
         let path = layout::checkpoint_path(revision);
         let new = layout::unfinished(&path);
         let disk = &*self.0.disk;
-        if let Err(error) = write(disk, &new, &header, entries) {
+        let size = write(disk, &new, &header, entries).inspect_err(|_| {
             let _ = disk.remove(&new);
-            return Err(error);
-        }
+        })?;
         disk.rename(&new, &path).context("rename", &path)?;
         disk.sync_dir(CHECKPOINTS).context("sync", CHECKPOINTS)?;
         self.0.checkpointed.store(revision, Ordering::Release);
-        remove_old(disk)
+        remove_old(disk)?;
+        Ok(size)
     }
 }
 
-fn write<E: AsRef<[u8]>>(
+fn write<B: AsRef<[u8]>, E: From<LogError>>(
     disk: &dyn Disk,
     path: &str,
     header: &Header,
-    entries: impl IntoIterator<Item = E>,
-) -> Result<(), LogError> {
+    entries: impl IntoIterator<Item = Result<B, E>>,
+) -> Result<u64, E> {
     let file = disk.create(path).context("create", path)?;
     file.write_at(&header.encode(), 0).context("write", path)?;
     let mut out = Out {
@@ -213,14 +213,12 @@ fn write<E: AsRef<[u8]>>(
     };
     out.frame.clear();
     for entry in entries {
-        let (bytes, entry) = (entry.as_ref().len(), entry.as_ref());
-        if bytes > MAX_COMMIT - FRAME {
-            return Err(LogError::TooLarge {
-                bytes,
-                limit: MAX_COMMIT - FRAME,
-            });
+        let entry = entry?;
+        let (bytes, limit) = (entry.as_ref().len(), MAX_COMMIT - FRAME);
+        if bytes > limit {
+            return Err(LogError::TooLarge { bytes, limit }.into());
         }
-        out.frame.push(entry);
+        out.frame.push(entry.as_ref());
         if out.frame.len() >= FRAME {
             out.flush(header, path)?;
         }
@@ -230,7 +228,8 @@ fn write<E: AsRef<[u8]>>(
     }
     // The frame is empty now: the end mark.
     out.flush(header, path)?;
-    out.file.sync_data().context("sync", path)
+    out.file.sync_data().context("sync", path)?;
+    Ok(out.at)
 }
 
 struct Out {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Log, Timestamp,
     checkpoint::KEPT,
-    layout::{self, JOURNAL},
+    layout::{self, CHECKPOINTS, JOURNAL},
     segment::Segment,
 };
 use crate::error::{IoContext as _, LogError};
@@ -21,6 +21,8 @@ pub struct Retention {
     pub revisions: Option<u64>,
     /// Keep at most that many bytes of segments, if what must stay allows it.
     pub bytes: Option<u64>,
+    /// Keep this revision and all after it, whatever the limits say.
+    pub from: Option<u64>,
 }
 
 /// What a compaction did.
@@ -43,6 +45,13 @@ impl Log {
     pub fn compact(&self, retention: &Retention, now: Timestamp) -> Result<Compacted, LogError> {
         let _maintenance = self.0.maintenance.lock();
         let droppable = self.droppable(retention, now)?;
+        if droppable > 0 {
+            // The checkpoints that make the segments superfluous must outlive them.
+            self.0
+                .disk
+                .sync_dir(CHECKPOINTS)
+                .context("sync", CHECKPOINTS)?;
+        }
         let gone: Vec<Arc<Segment>> = self.0.segments.write().drain(..droppable).collect();
         let done = Compacted {
             segments: gone.len(),
@@ -71,6 +80,7 @@ impl Log {
         let Some(recoverable) = known.get(known.len().saturating_sub(KEPT)) else {
             return Ok(0);
         };
+        let needed = retention.from.unwrap_or(u64::MAX).min(recoverable + 1);
         let segments = self.0.segments.read().clone();
         let mut bytes: u64 = segments.iter().map(|segment| segment.end()).sum();
         let mut droppable = 0;
@@ -85,7 +95,7 @@ impl Log {
                 .revisions
                 .is_some_and(|n| self.newest() - segment.last() >= n);
             let oversize = retention.bytes.is_some_and(|limit| bytes > limit);
-            if segment.last() > *recoverable || !(expired || beyond || oversize) {
+            if segment.last() >= needed || !(expired || beyond || oversize) {
                 break;
             }
             bytes -= segment.end();

@@ -65,18 +65,14 @@ pub fn salvage(
     };
     let mut writer = open(into, options, now)?.writer;
     if let Some(base) = &mut base {
-        let mut failed = None;
-        let entries = std::iter::from_fn(|| match base.next() {
-            Ok(entry) => entry.map(<[u8]>::to_vec),
-            Err(error) => {
-                failed = Some(error);
-                None
-            }
+        let entries = std::iter::from_fn(|| {
+            base.next()
+                .map(|entry| entry.map(<[u8]>::to_vec))
+                .transpose()
         });
         writer
             .log()
             .write_checkpoint(kept.checkpoint, now, entries)?;
-        failed.map_or(Ok(()), Err)?;
     }
     copy_records(from, &mut writer, &mut kept)?;
     writer.close()?;

@@ -156,8 +156,14 @@ fn a_damaged_checkpoint_is_passed_over_for_the_one_before() {
     let disk = MemDisk::new(0);
     let mut first = writer(&disk);
     fill(&mut first, 1, 20);
-    first.log().write_checkpoint(10, 0, [b"ten"]).unwrap();
-    first.log().write_checkpoint(19, 0, [b"nineteen"]).unwrap();
+    first
+        .log()
+        .write_checkpoint(10, 0, entries([b"ten"]))
+        .unwrap();
+    first
+        .log()
+        .write_checkpoint(19, 0, entries([b"nineteen"]))
+        .unwrap();
     first.close().unwrap();
     disk.flip_bit(&layout::checkpoint_path(19), 70);
     let mut opened = open(Arc::new(disk.clone()), small(), 0).unwrap();
@@ -214,7 +220,7 @@ fn a_salvaged_store_starts_from_the_checkpoint() {
     fill(&mut first, 1, 40);
     first
         .log()
-        .write_checkpoint(30, 0, ["thirty", "state"])
+        .write_checkpoint(30, 0, entries(["thirty", "state"]))
         .unwrap();
     first.close().unwrap();
     disk.flip_bit(&layout::segment_path(1), 300);

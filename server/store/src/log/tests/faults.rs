@@ -5,7 +5,10 @@ use std::sync::Arc;
 use rustix::io::Errno;
 
 use super::*;
-use crate::disk::Op;
+use crate::{
+    disk::{Disk as _, Op},
+    log::{Tail, layout, survey},
+};
 
 /// Every kind of change that fails, at a commit that starts a segment and at one that does not.
 fn each_fault(error: Errno, check: impl Fn(&LogError)) {
@@ -87,7 +90,7 @@ fn a_failed_sync_that_lost_an_earlier_commit_is_reported() {
     let disk = MemDisk::new(1);
     let mut writer = writer(&disk);
     fill(&mut writer, 1, 4);
-    let segment = super::super::layout::segment_path(1);
+    let segment = layout::segment_path(1);
     disk.faults().fail(&[Op::Sync], Errno::IO, 1);
     disk.flip_bit(&segment, 100);
     writer.append(1, &[b"refused"]).unwrap_err();
@@ -132,4 +135,70 @@ fn commits_and_bytes_are_counted() {
     let after = disk.faults().counts();
     assert_eq!(after.syncs - before.syncs, 1, "one sync per commit");
     assert_eq!(after.bytes - before.bytes, 32 + 4 + 3);
+}
+
+#[test]
+fn a_refused_commit_is_gone_at_once_if_the_disk_works_again() {
+    for seed in 0..200 {
+        let disk = MemDisk::new(seed);
+        let mut writer = writer(&disk);
+        fill(&mut writer, 1, 10);
+        disk.faults().fail(&[Op::Sync], Errno::IO, 1);
+        writer.append(1, &[b"refused"]).unwrap_err();
+        disk.power_cut();
+        assert_eq!(read_all(super::writer(&disk).log()).unwrap(), filled(1, 10));
+    }
+}
+
+#[test]
+fn a_segment_without_records_is_replaced_by_the_next() {
+    let disk = MemDisk::new(1);
+    let mut writer = writer(&disk);
+    disk.faults().fail(&[Op::Sync], Errno::IO, 1);
+    writer.append(1, &[b"refused"]).unwrap_err();
+    fill(&mut writer, 1, 100);
+    let segments = writer.log().0.segments.read().clone();
+    assert!(
+        segments
+            .windows(2)
+            .all(|pair| pair[0].first() < pair[1].first())
+    );
+    let known: Vec<_> = segments.iter().map(|segment| segment.first()).collect();
+    assert_eq!(known, layout::segments(&disk).unwrap());
+}
+
+#[test]
+fn what_was_refused_or_torn_leaves_nothing_behind() {
+    for seed in 0..50 {
+        let disk = MemDisk::new(seed);
+        let mut first = open(Arc::new(disk.clone()), unreserved(), 0)
+            .unwrap()
+            .writer;
+        fill(&mut first, 1, 8);
+        disk.faults().fail(&[Op::Write], Errno::NOSPC, 1);
+        first.append(1, &[vec![7; 400]]).unwrap_err();
+        first.append(1, &[b"short"]).unwrap();
+        assert_eq!(last_tail(&disk), Tail::Clean, "after a refused write");
+        disk.faults().power_off_after(1 + seed % 6);
+        for _ in 0..9 {
+            let _ = first.append(1, &[vec![7; 400]]);
+        }
+        disk.power_cut();
+        let _second = open(Arc::new(disk.clone()), unreserved(), 0).unwrap();
+        assert_eq!(last_tail(&disk), Tail::Clean, "after a torn one");
+        let names = disk.list(layout::JOURNAL).unwrap();
+        assert!(names.iter().all(|name| name.ends_with(".log")), "{names:?}");
+    }
+}
+
+fn unreserved() -> Options {
+    Options {
+        reserve_bytes: 0,
+        ..small()
+    }
+}
+
+fn last_tail(disk: &MemDisk) -> Tail {
+    let found = survey(disk, |_| Ok::<_, LogError>(())).unwrap();
+    found.segments.last().unwrap().tail
 }

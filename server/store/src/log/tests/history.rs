@@ -131,9 +131,10 @@ impl World {
         let revision = newest.saturating_sub(self.rng.below(10));
         self.say(&format!("checkpoint {revision}"));
         let before = writer.log().checkpointed();
-        let result = writer
-            .log()
-            .write_checkpoint(revision, self.now, self.state(revision));
+        let result =
+            writer
+                .log()
+                .write_checkpoint(revision, self.now, entries(self.state(revision)));
         assert!(result.is_ok() || writer.log().checkpointed() <= revision.max(before));
     }
 

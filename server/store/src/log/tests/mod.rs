@@ -59,3 +59,8 @@ fn read_all(log: &Log) -> Result<Vec<(u64, Vec<u8>)>, LogError> {
 fn filled(from: u64, to: u64) -> Vec<(u64, Vec<u8>)> {
     (from..to).map(|n| (n, record(n))).collect()
 }
+
+/// Entries of a checkpoint, none of which fails.
+fn entries<B>(of: impl IntoIterator<Item = B>) -> impl Iterator<Item = Result<B, LogError>> {
+    of.into_iter().map(Ok)
+}

@@ -12,6 +12,7 @@ const NOTHING: Retention = Retention {
     age: None,
     revisions: Some(0),
     bytes: None,
+    from: None,
 };
 
 #[test]
@@ -19,8 +20,11 @@ fn a_checkpoint_comes_back_as_it_was() {
     let disk = MemDisk::new(1);
     let mut first = writer(&disk);
     fill(&mut first, 1, 20);
-    let entries: Vec<_> = (0..5000).map(record).collect();
-    first.log().write_checkpoint(15, 9, &entries).unwrap();
+    let state: Vec<_> = (0..5000).map(record).collect();
+    first
+        .log()
+        .write_checkpoint(15, 9, entries(&state))
+        .unwrap();
     first.close().unwrap();
     let opened = open(Arc::new(disk), small(), 0).unwrap();
     for checkpoint in [opened.checkpoint, opened.writer.log().checkpoint().unwrap()] {
@@ -30,7 +34,7 @@ fn a_checkpoint_comes_back_as_it_was() {
         while let Some(entry) = checkpoint.next().unwrap() {
             found.push(entry.to_vec());
         }
-        assert_eq!(found, entries);
+        assert_eq!(found, state);
     }
 }
 
@@ -40,7 +44,7 @@ fn a_checkpoint_may_be_empty_but_not_of_the_future() {
     let mut writer = writer(&disk);
     fill(&mut writer, 1, 3);
     let log = writer.log();
-    let error = log.write_checkpoint(3, 0, [b""]).unwrap_err();
+    let error = log.write_checkpoint(3, 0, entries([b""])).unwrap_err();
     assert!(
         matches!(
             error,
@@ -51,7 +55,7 @@ fn a_checkpoint_may_be_empty_but_not_of_the_future() {
         ),
         "{error}"
     );
-    log.write_checkpoint::<&[u8]>(2, 0, []).unwrap();
+    log.write_checkpoint(2, 0, entries([b""; 0])).unwrap();
     assert_eq!(log.checkpoint().unwrap().unwrap().next().unwrap(), None);
 }
 
@@ -63,7 +67,7 @@ fn two_checkpoints_are_kept() {
     for revision in [3, 7, 12, 9, 18] {
         writer
             .log()
-            .write_checkpoint(revision, 0, [b"state"])
+            .write_checkpoint(revision, 0, entries([b"state"]))
             .unwrap();
     }
     assert_eq!(layout::checkpoints(&disk).unwrap(), [12, 18]);
@@ -79,10 +83,16 @@ fn nothing_is_dropped_that_recovery_needs() {
         0,
         "no checkpoint"
     );
-    writer.log().write_checkpoint(50, 0, [b"state"]).unwrap();
+    writer
+        .log()
+        .write_checkpoint(50, 0, entries([b"state"]))
+        .unwrap();
     let done = writer.log().compact(&NOTHING, 0).unwrap();
     assert!(done.segments > 0 && done.oldest <= 51, "{done:?}");
-    writer.log().write_checkpoint(99, 0, [b"state"]).unwrap();
+    writer
+        .log()
+        .write_checkpoint(99, 0, entries([b"state"]))
+        .unwrap();
     let done = writer.log().compact(&NOTHING, 0).unwrap();
     assert_eq!(done.segments, 0, "the older checkpoint counts: {done:?}");
     assert_eq!(read_all(writer.log()).unwrap(), filled(done.oldest, 100));
@@ -94,7 +104,7 @@ fn compaction_keeps_what_the_policy_asks_for() {
     let mut writer = writer(&disk);
     fill(&mut writer, 1, 200);
     let log = writer.log();
-    log.write_checkpoint(199, 0, [b"state"]).unwrap();
+    log.write_checkpoint(199, 0, entries([b"state"])).unwrap();
     let all = Retention::default();
     assert_eq!(
         log.compact(&all, i64::MAX).unwrap().segments,
@@ -114,6 +124,15 @@ fn compaction_keeps_what_the_policy_asks_for() {
     };
     let oldest = log.compact(&by_age, 200).unwrap().oldest;
     assert!((80..=100).contains(&oldest), "{oldest}");
+    let held = Retention {
+        from: Some(oldest),
+        ..NOTHING
+    };
+    assert_eq!(
+        log.compact(&held, 0).unwrap().segments,
+        0,
+        "someone needs it"
+    );
     let by_bytes = Retention {
         bytes: Some(3000),
         ..all
@@ -141,7 +160,10 @@ fn a_cursor_that_compaction_overtakes_is_told() {
     let mut slow = writer.log().read_from(1).unwrap();
     slow.next().unwrap().unwrap();
     let mut not_started = writer.log().read_from(1).unwrap();
-    writer.log().write_checkpoint(99, 0, [b"state"]).unwrap();
+    writer
+        .log()
+        .write_checkpoint(99, 0, entries([b"state"]))
+        .unwrap();
     let oldest = writer.log().compact(&NOTHING, 0).unwrap().oldest;
     let error = drain(&mut slow).unwrap_err();
     assert!(
@@ -166,7 +188,10 @@ fn a_compacted_store_opens_and_goes_on() {
     let disk = MemDisk::new(1);
     let mut first = writer(&disk);
     fill(&mut first, 1, 100);
-    first.log().write_checkpoint(99, 0, [b"state"]).unwrap();
+    first
+        .log()
+        .write_checkpoint(99, 0, entries([b"state"]))
+        .unwrap();
     let oldest = first.log().compact(&NOTHING, 0).unwrap().oldest;
     first.close().unwrap();
     let mut opened = open(Arc::new(disk), small(), 0).unwrap();
@@ -185,4 +210,37 @@ fn a_quiet_store_starts_segments_by_age() {
         writer.append(n * 4 * hour, &[b"rare"]).unwrap();
     }
     assert_eq!(layout::segments(&disk).unwrap(), [1, 3, 5, 7, 9]);
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_completed_does_not_exist() {
+    let disk = MemDisk::new(1);
+    let mut writer = writer(&disk);
+    fill(&mut writer, 1, 10);
+    let half = [Ok(b"entry"), Err(LogError::Locked)];
+    let error = writer.log().write_checkpoint(9, 0, half).unwrap_err();
+    assert!(matches!(error, LogError::Locked), "{error}");
+    assert!(disk.list(layout::CHECKPOINTS).unwrap().is_empty());
+    assert_eq!(writer.log().checkpointed(), 0);
+}
+
+#[test]
+fn compaction_relies_on_durable_checkpoints_only() {
+    for seed in 0..40 {
+        let disk = MemDisk::new(seed);
+        let mut first = writer(&disk);
+        fill(&mut first, 1, 100);
+        // The checkpoint gets its name, and the sync of that name fails.
+        for refused in 0.. {
+            disk.faults().power_off_after(refused);
+            let result = first.log().write_checkpoint(99, 0, entries([b"state"]));
+            disk.faults().heal();
+            if result.is_err() && !layout::checkpoints(&disk).unwrap().is_empty() {
+                break;
+            }
+        }
+        first.log().compact(&NOTHING, 0).unwrap();
+        disk.power_cut();
+        assert_eq!(writer(&disk).log().newest(), 99);
+    }
 }
