@@ -1,0 +1,137 @@
+//! What the machine must have.
+
+use crate::steps;
+use anyhow::{Result, bail};
+use std::{env, fs, os::unix::fs::MetadataExt, path::Path};
+
+/// Programs that tests and demo run on the host. Everything else (registry, nginx, busybox) is
+/// fetched as a package and used without installing it.
+const NEEDED: [Tool; 4] = [
+    Tool {
+        program: "nft",
+        package: "nftables",
+        purpose: "address translation for pods",
+    },
+    Tool {
+        program: "ip",
+        package: "iproute2",
+        purpose: "tests of pod networking",
+    },
+    Tool {
+        program: "unshare",
+        package: "util-linux",
+        purpose: "tests in namespaces",
+    },
+    Tool {
+        program: "dpkg-deb",
+        package: "dpkg",
+        purpose: "test images",
+    },
+];
+/// Programs that `cargo xtask bench` compares with.
+const COMPARED: [Tool; 1] = [Tool {
+    program: "crun",
+    package: "crun",
+    purpose: "comparison in benchmarks",
+}];
+
+struct Tool {
+    program: &'static str,
+    package: &'static str,
+    purpose: &'static str,
+}
+
+/// Check for the Debian packages that tests and demo need, and install them when run as root
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only say what is missing
+    #[arg(long)]
+    check: bool,
+    /// Also what `cargo xtask bench` compares with
+    #[arg(long)]
+    bench: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let mut tools: Vec<&Tool> = NEEDED.iter().collect();
+    if args.bench {
+        tools.extend(&COMPARED);
+    }
+    let missing = missing(tools);
+    if missing.is_empty() {
+        eprintln!("everything needed is installed");
+        return Ok(());
+    }
+    if args.check {
+        bail!("{}", advice(&missing));
+    }
+    install(&missing)
+}
+
+/// Makes sure that tests and demo can run here.
+pub(crate) fn ensure() -> Result<()> {
+    if !is_root() {
+        bail!(
+            "this makes namespaces, mounts and cgroups: run it as root\n\
+             hint: sudo env \"PATH=$PATH\" cargo xtask …"
+        );
+    }
+    let missing = missing(NEEDED.iter().collect());
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        install(&missing)
+    }
+}
+
+fn missing(tools: Vec<&'static Tool>) -> Vec<&'static Tool> {
+    tools
+        .into_iter()
+        .filter(|tool| !is_installed(tool.program))
+        .collect()
+}
+
+fn install(missing: &[&Tool]) -> Result<()> {
+    if !is_root() {
+        bail!("{}", advice(missing));
+    }
+    let packages: Vec<_> = missing.iter().map(|tool| tool.package).collect();
+    steps::step(&format!("install {}", packages.join(" ")), || {
+        // The lists may be absent (containers) or old; a failed update shows in the next command.
+        let _ = steps::run(apt(&["update"]).arg("-q"));
+        steps::run(apt(&["install", "--yes", "--no-install-recommends", "-q"]).args(&packages))
+    })
+}
+
+fn apt(arguments: &[&str]) -> std::process::Command {
+    let mut command = steps::program("apt-get");
+    command
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+fn advice(missing: &[&Tool]) -> String {
+    let lines = missing
+        .iter()
+        .map(|tool| format!("  {:10} {}", tool.program, tool.purpose));
+    let packages: Vec<_> = missing.iter().map(|tool| tool.package).collect();
+    format!(
+        "missing programs:\n{}\nhint: apt-get install --no-install-recommends {}",
+        lines.collect::<Vec<_>>().join("\n"),
+        packages.join(" ")
+    )
+}
+
+fn is_installed(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    // The administrator's folders are often missing from PATH.
+    let folders = env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    folders
+        .into_iter()
+        .any(|folder| Path::new(&folder).join(program).is_file())
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}

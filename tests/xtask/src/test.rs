@@ -1,0 +1,47 @@
+//! The whole test suite.
+
+use crate::{setup, steps};
+use anyhow::Result;
+use std::{env, path::PathBuf};
+
+/// Build everything and run all tests: unit, property, in-memory and whole-system
+///
+/// Whole-system tests start the real binaries with real containers, so this must run as root.
+/// Without root, `cargo test -p <crate>` still runs what needs none.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only this package; may be given more than once
+    #[arg(short, long)]
+    package: Vec<String>,
+    /// Passed on to `cargo test`: a filter, or after another `--` options of the test programs
+    #[arg(last = true)]
+    rest: Vec<String>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    setup::ensure()?;
+    steps::step("build the binaries", || {
+        steps::run(steps::cargo().args(["build", "--workspace", "--bins", "--locked"]))
+    })?;
+    steps::step("test", || {
+        let mut command = steps::cargo();
+        command
+            .args(["test", "--locked"])
+            .env("LIFEPOD_BIN_DIR", binaries());
+        if args.package.is_empty() {
+            command.arg("--workspace");
+        }
+        for package in &args.package {
+            command.args(["--package", package]);
+        }
+        steps::run(command.args(&args.rest))
+    })
+}
+
+/// Where cargo puts the binaries of the profile that tests use.
+fn binaries() -> PathBuf {
+    let target = env::var_os("CARGO_TARGET_DIR");
+    target
+        .map_or_else(|| steps::workspace().join("target"), PathBuf::from)
+        .join("debug")
+}
