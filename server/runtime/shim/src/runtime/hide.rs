@@ -1,0 +1,84 @@
+//! Keeping libcontainer away from cgroups.
+//!
+//! libcontainer always makes the cgroup itself and moves its helper there, hierarchy by hierarchy,
+//! each move waiting for an RCU grace period. [`crate::limits`] has already put this process into the
+//! cgroup without waiting, and its children inherit that. So the cgroup file systems are unmounted in
+//! a mount namespace of this child's own, and an empty tmpfs in their place makes libcontainer see a
+//! v1 machine without a single controller: nothing to make, nothing to move.
+
+use std::{fs, io, path::PathBuf};
+
+use lifepod_shim::cgroup::{Cgroup, Layout};
+use rustix::{
+    fs::CWD,
+    mount::{
+        MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount,
+        mount_change, move_mount, open_tree, unmount,
+    },
+    thread::UnshareFlags,
+};
+
+const ROOT: &str = "/sys/fs/cgroup";
+
+/// The container's own cgroup in one hierarchy, moved aside for the container's `/sys/fs/cgroup`.
+#[derive(Clone, Debug)]
+pub(super) struct View {
+    /// Name of the hierarchy's directory: `memory`, `cpu,cpuacct`; empty for v2.
+    pub(super) name: String,
+    /// Where it is to be found now.
+    pub(super) source: PathBuf,
+}
+
+/// Hides all cgroups but, if asked, the views of one.
+pub(super) fn hide_cgroups(layout: &Layout, views_of: Option<&Cgroup>) -> io::Result<Vec<View>> {
+    unshare_mounts()?;
+    let mut trees = Vec::new();
+    for mount_point in layout.mount_points().filter(|_| views_of.is_some()) {
+        let Some(cgroup) = views_of else { continue };
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+        let name = mount_point
+            .strip_prefix(ROOT)
+            .unwrap_or(mount_point)
+            .display()
+            .to_string();
+        trees.push((
+            name,
+            open_tree(CWD, mount_point.join(cgroup.relative()), flags)?,
+        ));
+    }
+    unmount(ROOT, UnmountFlags::DETACH)?;
+    mount(
+        "tmpfs",
+        ROOT,
+        "tmpfs",
+        MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC,
+        c"size=64k,mode=755",
+    )?;
+    let mut views = Vec::new();
+    for (number, (name, tree)) in trees.into_iter().enumerate() {
+        // Not the hierarchy's own name: libcontainer recognises hierarchies by that.
+        let source = PathBuf::from(format!("{ROOT}/view{number}"));
+        fs::create_dir(&source)?;
+        move_mount(
+            &tree,
+            "",
+            CWD,
+            &source,
+            MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
+        )?;
+        views.push(View { name, source });
+    }
+    Ok(views)
+}
+
+#[expect(unsafe_code, reason = "unshare(2) can break threads; there are none")]
+fn unshare_mounts() -> io::Result<()> {
+    // SAFETY: the process has one thread and shares no file descriptors that this could separate.
+    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNS)? };
+    // Otherwise the unmount would reach the host.
+    mount_change(
+        "/",
+        MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC,
+    )?;
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! The shim as the server sees it: the real binary, real containers. Needs root, busybox-static and
+//! nothing else.
+
+mod lifecycle;
+mod support;
