@@ -1,6 +1,6 @@
 //! Images as the API sees them.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use thiserror::Error;
 
@@ -97,14 +97,17 @@ pub enum ImageError {
     },
 }
 
+/// Called for each layer now and then; must not block.
+pub type ProgressSink = Arc<dyn Fn(PullProgress) + Send + Sync>;
+
 /// The image store of a runtime.
 pub trait Images: Send + Sync + 'static {
-    /// Pulls an image; `progress` is called often and must not block.
+    /// Pulls an image.
     fn pull<'a>(
         &'a self,
         reference: &'a str,
         credentials: Option<Credentials>,
-        progress: &'a (dyn Fn(PullProgress) + Send + Sync),
+        progress: ProgressSink,
     ) -> BoxFuture<'a, Result<ImageRecord, ImageError>>;
 
     /// Loads an OCI or docker archive from a file.

@@ -10,7 +10,7 @@ mod streams;
 
 use std::{future::Future, pin::Pin};
 
-pub use images::{Credentials, ImageError, ImageRecord, Images, PullProgress};
+pub use images::{Credentials, ImageError, ImageRecord, Images, ProgressSink, PullProgress};
 pub use journal::{Journal, JournalReader, Loaded, Page, Record, RequestRecord, StoreError};
 pub use runtime::{FactSink, KnownPod, Runtime, RuntimeInfo, RuntimeLost};
 pub use streams::{ExecControl, ExecRequest, ExecSession, StreamError, Streams, TerminalSize};
