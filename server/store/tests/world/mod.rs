@@ -95,7 +95,7 @@ impl OnLog {
 
 impl Store for OnLog {
     fn try_open(&self) -> Result<Box<dyn Journal>, StoreError> {
-        open(Arc::new(self.0.clone()))
+        open(self.0.mount())
     }
 
     fn refuse(&self, on: bool) {

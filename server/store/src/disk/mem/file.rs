@@ -17,7 +17,7 @@ pub(super) struct MemFile {
 
 impl MemFile {
     fn with<T>(&self, action: impl FnOnce(&mut Inode, &mut Rng) -> T) -> io::Result<T> {
-        let mut state = self.disk.0.state.lock();
+        let mut state = self.disk.shared.state.lock();
         let state = &mut *state;
         if state.boot != self.boot {
             return Err(Errno::IO.into());
@@ -27,7 +27,7 @@ impl MemFile {
     }
 
     fn check(&self, op: Op, bytes: usize) -> io::Result<()> {
-        self.disk.0.faults.check(op, bytes)
+        self.disk.shared.faults.check(op, bytes)
     }
 }
 

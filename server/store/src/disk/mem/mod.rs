@@ -41,7 +41,11 @@ struct Shared {
 
 /// The disk in memory. Clones are the same disk.
 #[derive(Clone, Debug)]
-pub struct MemDisk(Arc<Shared>);
+pub struct MemDisk {
+    shared: Arc<Shared>,
+    /// For a process: dead after the restart that follows this one.
+    boot: Option<u64>,
+}
 
 impl MemDisk {
     /// An empty disk; the seed decides what survives a power cut.
@@ -58,30 +62,40 @@ impl MemDisk {
             rng: Rng(seed),
             stale: Vec::new(),
         };
-        Self(Arc::new(Shared {
+        let shared = Arc::new(Shared {
             state: Mutex::new(state),
             faults: Arc::default(),
-        }))
+        });
+        Self { shared, boot: None }
+    }
+
+    /// The disk as one process has it: dead with the next kill or power cut, as are all threads
+    /// that still use it.
+    #[must_use]
+    pub fn mount(&self) -> Arc<dyn Disk> {
+        let boot = Some(self.shared.state.lock().boot);
+        let shared = Arc::clone(&self.shared);
+        Arc::new(Self { shared, boot })
     }
 
     /// What is to go wrong.
     #[must_use]
     pub fn faults(&self) -> &Arc<Faults> {
-        &self.0.faults
+        &self.shared.faults
     }
 
     /// Kills the process that uses the disk: open files and the lock die, the cache stays.
     pub fn kill(&self) {
-        let mut state = self.0.state.lock();
+        let mut state = self.shared.state.lock();
         state.boot += 1;
         state.lock = Weak::new();
-        self.0.faults.heal();
+        self.shared.faults.heal();
     }
 
     /// Cuts the power: like [`MemDisk::kill`], and what was not synced may be lost or torn.
     pub fn power_cut(&self) {
         self.kill();
-        let mut state = self.0.state.lock();
+        let mut state = self.shared.state.lock();
         let state = &mut *state;
         state.dirs.retain(|_, dir| dir.durable);
         for inode in state.inodes.values_mut() {
@@ -97,7 +111,7 @@ impl MemDisk {
     /// # Panics
     /// If there is no such file or byte.
     pub fn flip_bit(&self, path: &str, offset: usize) {
-        let mut state = self.0.state.lock();
+        let mut state = self.shared.state.lock();
         let id = state.find(path).expect("the file to damage exists");
         let inode = state.inodes.get_mut(&id).expect("every name has an inode");
         let (cache, platter) = inode.platter_mut();
@@ -106,8 +120,12 @@ impl MemDisk {
     }
 
     fn change(&self, bytes: usize, op: Op) -> io::Result<MutexGuard<'_, State>> {
-        self.0.faults.check(op, bytes)?;
-        Ok(self.0.state.lock())
+        let state = self.shared.state.lock();
+        if self.boot.is_some_and(|boot| boot != state.boot) {
+            return Err(Errno::IO.into());
+        }
+        self.shared.faults.check(op, bytes)?;
+        Ok(state)
     }
 
     fn file(&self, state: &State, inode: u64) -> Arc<dyn DiskFile> {

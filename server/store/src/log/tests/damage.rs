@@ -1,7 +1,5 @@
 //! Bytes that change by themselves: found, reported with place and revision, and a way out.
 
-use std::sync::Arc;
-
 use super::*;
 use crate::{
     disk::Disk as _,
@@ -37,7 +35,7 @@ fn a_flipped_bit_anywhere_in_a_closed_store_is_found() {
             let found = check(&disk);
             let closed = revision > 30 && found.segments.last().unwrap().tail != Tail::Clean;
             assert!(!found.damage.is_empty() || closed, "{path} {offset}");
-            let opened = open(Arc::new(disk), small(), 0);
+            let opened = open(disk.mount(), small(), 0);
             match opened.and_then(|opened| read_all(opened.writer.log())) {
                 Err(LogError::Corrupt { file, .. }) => assert_eq!(file, path),
                 Err(error) => panic!("{error}"),
@@ -59,7 +57,7 @@ fn a_store_of_a_later_version_is_left_alone() {
     let crc = crc32c::crc32c(&header);
     header[12..16].copy_from_slice(&crc.to_le_bytes());
     disk.open_rw(&path).unwrap().write_at(&header, 0).unwrap();
-    let error = open(Arc::new(disk), small(), 0).unwrap_err();
+    let error = open(disk.mount(), small(), 0).unwrap_err();
     assert!(
         matches!(
             error,
@@ -101,9 +99,9 @@ fn a_damaged_frame_before_a_good_one_is_not_cut_off() {
     fill(&mut first, 1, 10);
     disk.flip_bit(&layout::segment_path(1), 150);
     disk.kill();
-    let error = open(Arc::new(disk.clone()), small(), 0).unwrap_err();
+    let error = open(disk.mount(), small(), 0).unwrap_err();
     assert!(matches!(error, LogError::Corrupt { .. }), "{error}");
-    let error = open(Arc::new(disk), small(), 0).unwrap_err();
+    let error = open(disk.mount(), small(), 0).unwrap_err();
     assert!(
         matches!(error, LogError::Corrupt { .. }),
         "and stays so: {error}"
@@ -117,7 +115,7 @@ fn a_missing_segment_is_found() {
         let revisions = layout::segments(&disk).unwrap();
         disk.remove(&layout::segment_path(revisions[gone])).unwrap();
         let found = check(&disk);
-        let opened = open(Arc::new(disk), small(), 0);
+        let opened = open(disk.mount(), small(), 0);
         if gone == revisions.len() - 1 {
             // Nothing tells that there was another one.
             assert!(opened.is_ok());
@@ -135,7 +133,7 @@ fn a_missing_segment_is_found() {
 fn a_store_without_identity_is_not_taken_for_a_new_one() {
     let disk = store(0);
     disk.remove(layout::EPOCH).unwrap();
-    let error = open(Arc::new(disk), small(), 0).unwrap_err();
+    let error = open(disk.mount(), small(), 0).unwrap_err();
     assert!(matches!(error, LogError::Corrupt { .. }), "{error}");
 }
 
@@ -147,7 +145,7 @@ fn a_segment_of_another_store_is_refused() {
     other.open(&path).unwrap().read_at(&mut bytes, 0).unwrap();
     let file = disk.create(&path).unwrap();
     file.write_at(&bytes, 0).unwrap();
-    let error = open(Arc::new(disk), small(), 0).unwrap_err();
+    let error = open(disk.mount(), small(), 0).unwrap_err();
     assert!(matches!(error, LogError::Corrupt { .. }), "{error}");
 }
 
@@ -166,7 +164,7 @@ fn a_damaged_checkpoint_is_passed_over_for_the_one_before() {
         .unwrap();
     first.close().unwrap();
     disk.flip_bit(&layout::checkpoint_path(19), 70);
-    let mut opened = open(Arc::new(disk.clone()), small(), 0).unwrap();
+    let mut opened = open(disk.mount(), small(), 0).unwrap();
     assert_eq!(opened.recovery.bad_checkpoints.len(), 1);
     let checkpoint = opened.checkpoint.as_mut().unwrap();
     assert_eq!(
@@ -200,7 +198,7 @@ fn a_salvaged_store_holds_everything_up_to_the_damage() {
     let disk = store(0);
     disk.flip_bit(&layout::segment_path(1), 300);
     let into = MemDisk::new(2);
-    let kept = salvage(&disk, Arc::new(into.clone()), &small(), 0).unwrap();
+    let kept = salvage(&disk, into.mount(), &small(), 0).unwrap();
     assert_eq!(kept.newest + 3 + kept.lost, 39);
     let opened = writer(&into);
     assert_eq!(read_all(opened.log()).unwrap(), filled(1, kept.newest + 1));
@@ -209,7 +207,7 @@ fn a_salvaged_store_holds_everything_up_to_the_damage() {
         check(&disk).epoch,
         "clients must not mix the two up"
     );
-    let again = salvage(&disk, Arc::new(into), &small(), 0);
+    let again = salvage(&disk, into.mount(), &small(), 0);
     assert!(again.is_err(), "never into a store that exists");
 }
 
@@ -225,9 +223,9 @@ fn a_salvaged_store_starts_from_the_checkpoint() {
     first.close().unwrap();
     disk.flip_bit(&layout::segment_path(1), 300);
     let into = MemDisk::new(2);
-    let kept = salvage(&disk, Arc::new(into.clone()), &small(), 0).unwrap();
+    let kept = salvage(&disk, into.mount(), &small(), 0).unwrap();
     assert_eq!((kept.checkpoint, kept.newest, kept.lost), (30, 39, 0));
-    let mut opened = open(Arc::new(into), small(), 0).unwrap();
+    let mut opened = open(into.mount(), small(), 0).unwrap();
     assert_eq!(
         opened.checkpoint.as_mut().unwrap().next().unwrap(),
         Some(&b"thirty"[..])

@@ -1,7 +1,5 @@
 //! Disks that refuse: nothing half-done is visible, and it works again by itself.
 
-use std::sync::Arc;
-
 use rustix::io::Errno;
 
 use super::*;
@@ -111,7 +109,7 @@ fn a_store_opens_when_the_disk_allows_it_again() {
             disk.kill();
             disk.faults().fail(&[op], Errno::IO, times);
             for _ in 0..times {
-                if open(Arc::new(disk.clone()), small(), 0).is_ok() {
+                if open(disk.mount(), small(), 0).is_ok() {
                     break;
                 }
             }
@@ -171,9 +169,7 @@ fn a_segment_without_records_is_replaced_by_the_next() {
 fn what_was_refused_or_torn_leaves_nothing_behind() {
     for seed in 0..50 {
         let disk = MemDisk::new(seed);
-        let mut first = open(Arc::new(disk.clone()), unreserved(), 0)
-            .unwrap()
-            .writer;
+        let mut first = open(disk.mount(), unreserved(), 0).unwrap().writer;
         fill(&mut first, 1, 8);
         disk.faults().fail(&[Op::Write], Errno::NOSPC, 1);
         first.append(1, &[vec![7; 400]]).unwrap_err();
@@ -184,7 +180,7 @@ fn what_was_refused_or_torn_leaves_nothing_behind() {
             let _ = first.append(1, &[vec![7; 400]]);
         }
         disk.power_cut();
-        let _second = open(Arc::new(disk.clone()), unreserved(), 0).unwrap();
+        let _second = open(disk.mount(), unreserved(), 0).unwrap();
         assert_eq!(last_tail(&disk), Tail::Clean, "after a torn one");
         let names = disk.list(layout::JOURNAL).unwrap();
         assert!(names.iter().all(|name| name.ends_with(".log")), "{names:?}");

@@ -2,7 +2,7 @@
 //! cuts at any operation. After each reopening every acknowledged record is there, in order and
 //! once, and at most one commit that was never acknowledged, whole.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::fmt::Write as _;
 
 use rustix::io::Errno;
 
@@ -200,7 +200,7 @@ impl World {
 
     fn open(&mut self) {
         self.follower = None;
-        match open(Arc::new(self.disk.clone()), self.options.clone(), self.now) {
+        match open(self.disk.mount(), self.options.clone(), self.now) {
             Ok(opened) => self.check(opened),
             Err(error) => {
                 assert!(error.is_transient(), "{error}");

@@ -6,8 +6,6 @@ mod history;
 mod reading;
 mod retention;
 
-use std::sync::Arc;
-
 use super::{Log, LogWriter, Options, Records, open};
 use crate::{disk::MemDisk, error::LogError};
 
@@ -21,7 +19,7 @@ fn small() -> Options {
 }
 
 fn writer(disk: &MemDisk) -> LogWriter {
-    open(Arc::new(disk.clone()), small(), 0).unwrap().writer
+    open(disk.mount(), small(), 0).unwrap().writer
 }
 
 /// A record that says which it is.

@@ -1,7 +1,5 @@
 //! Cursors: order, durability, following, starting anywhere.
 
-use std::sync::Arc;
-
 use super::*;
 
 #[test]
@@ -171,7 +169,7 @@ fn a_commit_larger_than_a_frame_is_refused_and_harmless() {
 fn a_second_process_is_kept_out() {
     let disk = MemDisk::new(1);
     let first = writer(&disk);
-    let error = open(Arc::new(disk.clone()), small(), 0).unwrap_err();
+    let error = open(disk.mount(), small(), 0).unwrap_err();
     assert!(matches!(error, LogError::Locked), "{error}");
     drop(first);
     writer(&disk);

@@ -1,6 +1,6 @@
 //! Checkpoints and compaction.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use super::*;
 use crate::{
@@ -26,7 +26,7 @@ fn a_checkpoint_comes_back_as_it_was() {
         .write_checkpoint(15, 9, entries(&state))
         .unwrap();
     first.close().unwrap();
-    let opened = open(Arc::new(disk), small(), 0).unwrap();
+    let opened = open(disk.mount(), small(), 0).unwrap();
     for checkpoint in [opened.checkpoint, opened.writer.log().checkpoint().unwrap()] {
         let mut checkpoint = checkpoint.unwrap();
         assert_eq!((checkpoint.revision(), checkpoint.created_at()), (15, 9));
@@ -194,7 +194,7 @@ fn a_compacted_store_opens_and_goes_on() {
         .unwrap();
     let oldest = first.log().compact(&NOTHING, 0).unwrap().oldest;
     first.close().unwrap();
-    let mut opened = open(Arc::new(disk), small(), 0).unwrap();
+    let mut opened = open(disk.mount(), small(), 0).unwrap();
     assert_eq!(opened.checkpoint.unwrap().revision(), 99);
     assert_eq!(opened.writer.log().oldest(), oldest);
     fill(&mut opened.writer, 100, 150);
