@@ -1,0 +1,123 @@
+//! Creating and changing pods.
+
+use lifepod_proto::v1 as proto;
+
+use super::{Pods, ensure_request_id};
+use crate::{Error, Result};
+
+/// A pod as the server stored it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Created {
+    /// The pod with all defaults.
+    pub pod: proto::Pod,
+    /// Remarks that did not stop the request.
+    pub warnings: Vec<proto::Warning>,
+    /// Position right after the creation; a watch from here misses nothing. Empty with `validate_only`.
+    pub resume_token: String,
+}
+
+/// A pod after a change.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Updated {
+    /// The pod.
+    pub pod: proto::Pod,
+    /// Remarks that did not stop the request.
+    pub warnings: Vec<proto::Warning>,
+    /// Position right after the change.
+    pub resume_token: String,
+}
+
+impl Pods {
+    /// Creates a pod. A pod without a namespace gets that of this handle.
+    ///
+    /// # Errors
+    /// [`Error::is_already_exists`] when the name is taken; `VALIDATION_FAILED` with every violation at once.
+    pub async fn create(&self, pod: proto::Pod) -> Result<Created> {
+        self.create_with(proto::CreatePodRequest {
+            pod: Some(pod),
+            ..Default::default()
+        })
+        .await
+    }
+
+    /// Has a pod checked and defaulted, and stores nothing.
+    ///
+    /// # Errors
+    /// As [`Pods::create`].
+    pub async fn validate(&self, pod: proto::Pod) -> Result<Created> {
+        self.create_with(proto::CreatePodRequest {
+            pod: Some(pod),
+            validate_only: true,
+            ..Default::default()
+        })
+        .await
+    }
+
+    /// Creates a pod by a whole request, for a request id of one's own: the way to create exactly one pod across a
+    /// restart of the caller.
+    ///
+    /// # Errors
+    /// As [`Pods::create`].
+    pub async fn create_with(&self, mut request: proto::CreatePodRequest) -> Result<Created> {
+        ensure_request_id(&mut request.request_id);
+        let metadata = &mut request.pod.get_or_insert_default().metadata;
+        let metadata = metadata.get_or_insert_default();
+        if metadata.namespace.is_empty() {
+            self.namespace().clone_into(&mut metadata.namespace);
+        }
+        let mut service = self.service();
+        let call = async |request| service.create_pod(request).await;
+        let response = self.client.unary(request, call).await?;
+        Ok(Created {
+            pod: response.pod.ok_or(Error::Protocol {
+                detail: "CreatePod answered without a pod",
+            })?,
+            warnings: response.warnings,
+            resume_token: response.resume_token,
+        })
+    }
+
+    /// Replaces a pod's metadata and desired state. Read it, change it, send it back: its revision is then a
+    /// precondition.
+    ///
+    /// # Errors
+    /// `REVISION_MISMATCH` when it was changed meanwhile: read again and redo the change.
+    pub async fn update(&self, pod: proto::Pod) -> Result<Updated> {
+        self.update_with(proto::UpdatePodRequest {
+            pod: Some(pod),
+            ..Default::default()
+        })
+        .await
+    }
+
+    /// Replaces one subresource of a pod.
+    ///
+    /// # Errors
+    /// As [`Pods::update`].
+    pub async fn update_subresource(
+        &self,
+        pod: proto::Pod,
+        subresource: proto::PodSubresource,
+    ) -> Result<Updated> {
+        self.update_with(proto::UpdatePodRequest {
+            pod: Some(pod),
+            subresource: subresource.into(),
+            ..Default::default()
+        })
+        .await
+    }
+
+    async fn update_with(&self, mut request: proto::UpdatePodRequest) -> Result<Updated> {
+        ensure_request_id(&mut request.request_id);
+        let mut service = self.service();
+        let call = async |request| service.update_pod(request).await;
+        let response = self.client.unary(request, call).await?;
+        Ok(Updated {
+            pod: response.pod.ok_or(Error::Protocol {
+                detail: "UpdatePod answered without a pod",
+            })?,
+            warnings: response.warnings,
+            resume_token: response.resume_token,
+        })
+    }
+}
