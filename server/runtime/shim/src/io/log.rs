@@ -47,6 +47,11 @@ impl LogFile {
 
     /// Writes, or keeps what is left for [`Self::retry`].
     pub(crate) fn append(&mut self, bytes: &[u8]) {
+        if !self.backlog.is_empty() {
+            // Never past what waits already.
+            self.backlog.extend_from_slice(bytes);
+            return;
+        }
         let written = self.write(bytes);
         self.backlog.extend_from_slice(&bytes[written..]);
     }
@@ -95,11 +100,13 @@ mod tests {
         let mut log = LogFile::open(path.clone()).unwrap();
         log.append(b"one\n");
         assert!(!log.is_ready());
+        log.append(b"");
         assert!(log.failure().unwrap().contains("No space left"));
+        log.append(b"then\n");
         std::fs::remove_file(&path).unwrap();
         log.reopen().unwrap();
         assert!(log.is_ready());
         log.append(b"two\n");
-        assert_eq!(std::fs::read_to_string(path).unwrap(), "one\ntwo\n");
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "one\nthen\ntwo\n");
     }
 }

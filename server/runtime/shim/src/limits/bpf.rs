@@ -78,7 +78,13 @@ fn compile(rules: &[Rule]) -> Vec<Instruction> {
         Instruction::new(LOAD_WORD, MINOR, 1, 8, 0),
     ];
     for rule in rules.iter().rev() {
-        program.extend(compile_rule(rule));
+        let block = compile_rule(rule);
+        let matches_always = block.len() == verdict(true).len();
+        program.extend(block);
+        if matches_always {
+            // The kernel refuses a program with a part that cannot be reached.
+            return program;
+        }
     }
     program.extend(verdict(false));
     program

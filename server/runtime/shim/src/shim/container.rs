@@ -147,16 +147,3 @@ impl Ending {
         })
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn endings_read_like_a_shell_s() {
-        let exited = Ending::of(WaitStatus::new(3 << 8)).unwrap();
-        assert_eq!((exited.exit_code, exited.signal), (3, None));
-        let killed = Ending::of(WaitStatus::new(9)).unwrap();
-        assert_eq!((killed.exit_code, killed.signal), (137, Some(9)));
-    }
-}

@@ -4,7 +4,7 @@ use std::{fs, io, os::fd::OwnedFd};
 
 use lifepod_shim::{
     UnixNanos,
-    cgroup::Cgroup,
+    cgroup::{Cgroup, Layout},
     protocol::{CreateContainer, ErrorCode, Failure, Reply, Started},
 };
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -177,7 +177,9 @@ impl Shim {
         };
         match (report, fd) {
             (Report::Created { pid }, _) => *init = Some(pid),
-            (Report::Failed(why), _) => drop(failure.get_or_insert(why)),
+            (Report::Failed(why), _) => {
+                failure.get_or_insert(why);
+            }
             (Report::Terminal, Some(master)) => {
                 if let Err(error) = self.connect_terminal(key, master) {
                     note(format_args!("lost a terminal: {error}"));
@@ -211,31 +213,28 @@ impl Shim {
         let Some(container) = self.containers.get_mut(&key) else {
             return;
         };
-        let started_at = UnixNanos::now();
-        let placeholder = Phase::Running(Started { pid: 0, started_at });
+        let died = setup_died(&container.cgroup, &self.layout);
+        let unknown = Phase::Failed { reply: None };
         let Phase::Creating {
             job,
             init,
             failure,
             reply,
-        } = std::mem::replace(&mut container.phase, placeholder)
+        } = std::mem::replace(&mut container.phase, unknown)
         else {
             return;
         };
         job.close(&mut self.reactor);
-        let died = || {
-            Failure::new(
-                ErrorCode::StartFailed,
-                "the container's setup ended without a word; see shim.log",
-            )
-        };
         match (init, failure) {
             (Some(pid), None) => {
-                let started = Started { pid, started_at };
+                let started = Started {
+                    pid,
+                    started_at: UnixNanos::now(),
+                };
                 container.phase = Phase::Running(started);
                 self.answer(reply, Ok(Reply::Started(started)), None);
             }
-            (_, failure) => self.creation_failed(key, reply, failure.unwrap_or_else(died)),
+            (_, failure) => self.creation_failed(key, reply, failure.unwrap_or(died)),
         }
     }
 
@@ -258,6 +257,20 @@ impl Shim {
             ));
         }
     }
+}
+
+/// For a setup that ended without saying why.
+pub(super) fn setup_died(cgroup: &Cgroup, layout: &Layout) -> Failure {
+    let starved = cgroup.oom_kills(layout).is_some_and(|kills| kills > 0);
+    let why = if starved {
+        "needs more than the container's memory limit"
+    } else {
+        "was killed"
+    };
+    Failure::new(
+        ErrorCode::StartFailed,
+        format!("the container's setup {why}"),
+    )
 }
 
 fn new_container(

@@ -163,7 +163,7 @@ impl Shim {
                 Received::Report(Report::Created { pid }, _) => starting.pid = Some(pid),
                 Received::Report(Report::Terminal, master) => starting.terminal = master,
                 Received::Report(Report::Failed(why), _) => {
-                    drop(starting.failure.get_or_insert(why))
+                    starting.failure.get_or_insert(why);
                 }
                 Received::Nothing => return,
                 Received::End => self.on_exec_started(key),

@@ -8,11 +8,10 @@
 
 use rustix::process::{WaitOptions, wait};
 
-use lifepod_shim::protocol::{ErrorCode, Failure};
-
 use super::{
     Shim,
     container::{Ending, Phase},
+    create::setup_died,
 };
 use std::time::Instant;
 
@@ -106,21 +105,8 @@ impl Shim {
         if ending.exit_code == 0 {
             return;
         }
-        let starved = container
-            .cgroup
-            .oom_kills(&self.layout)
-            .is_some_and(|kills| kills > 0);
-        let why = if starved {
-            "ran out of the container's memory limit"
-        } else {
-            "was killed"
-        };
-        failure.get_or_insert_with(|| {
-            Failure::new(
-                ErrorCode::StartFailed,
-                format!("the container's setup {why}"),
-            )
-        });
+        let died = setup_died(&container.cgroup, &self.layout);
+        failure.get_or_insert(died);
         self.kill_processes(key);
     }
 }

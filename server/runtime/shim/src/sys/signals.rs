@@ -56,17 +56,25 @@ impl AsFd for SignalQueue {
 }
 
 /// Gives a program that is about to be executed the signal state it expects: nothing blocked, nothing
-/// ignored (the Rust runtime ignores SIGPIPE, which exec would pass on).
+/// ignored. The Rust runtime ignores SIGPIPE, whoever started the server may have ignored anything, and
+/// exec passes that on.
 pub(crate) fn reset_for_exec() {
     let empty = signal_set(&[]);
-    // SAFETY: setting default dispositions and an empty mask has no memory effects; unchangeable
-    // signals answer EINVAL, which is fine.
-    unsafe {
-        for signal in 1..=HIGHEST {
-            libc::signal(signal, libc::SIG_DFL);
-        }
-        libc::sigprocmask(libc::SIG_SETMASK, &raw const empty, std::ptr::null_mut());
+    for signal in 1..=HIGHEST {
+        set_default(signal);
     }
+    // SAFETY: an empty mask has no memory effects.
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const empty, std::ptr::null_mut()) };
+}
+
+/// By system call: the C library keeps two signals for itself and refuses to touch them.
+fn set_default(signal: i32) {
+    // The kernel's `struct sigaction`: handler, flags, restorer and mask are all zero.
+    let action = [0_u64; 4];
+    let (new, old) = (action.as_ptr(), std::ptr::null_mut::<u64>());
+    // SAFETY: the kernel reads the action, which outlives the call, and its mask of eight bytes.
+    // SIGKILL and SIGSTOP answer EINVAL, which is fine.
+    unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new, old, size_of::<u64>()) };
 }
 
 /// Signals one process. The caller has not reaped it, so the number cannot mean another one.

@@ -18,7 +18,7 @@ use lifepod_shim::{
 };
 
 pub(crate) use bundle::Bundle;
-pub(crate) use client::Client;
+pub(crate) use client::{Client, connect};
 pub(crate) use machine::{cgroup_directories, leftovers};
 
 /// Longer than anything here takes on a busy machine.
