@@ -1,0 +1,105 @@
+//! Where everything of a pod lies.
+//!
+//! ```text
+//! <data>/pods/<uid>/pod.json                              namespace and name, for clean-up
+//!                   sandbox-<n>/                          the shim's directory
+//!                   etc/{hosts,hostname,resolv.conf}      files of every container
+//!                   shm/                                  /dev/shm of the pod
+//!                   containers/<name>/<attempt>/          bundle, snapshot, termination message
+//! <data>/logs/<namespace>_<name>_<uid>/<container>/<attempt>.log
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use lifepod_lifecycle::{effect::PodRef, id::PodUid};
+use sha2::{Digest as _, Sha256};
+
+use crate::bundle::PodFiles;
+
+/// Names every path below the data directory.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    data: PathBuf,
+}
+
+impl Layout {
+    pub(super) fn new(data: PathBuf) -> Self {
+        Self { data }
+    }
+
+    pub(super) fn pods(&self) -> PathBuf {
+        self.data.join("pods")
+    }
+
+    pub(super) fn pod(&self, uid: &PodUid) -> PathBuf {
+        self.pods().join(uid.as_str())
+    }
+
+    pub(super) fn sandbox(&self, uid: &PodUid, attempt: u32) -> PathBuf {
+        self.pod(uid).join(format!("sandbox-{attempt}"))
+    }
+
+    pub(super) fn shm(&self, uid: &PodUid) -> PathBuf {
+        self.pod(uid).join("shm")
+    }
+
+    pub(super) fn files(&self, uid: &PodUid) -> PodFiles {
+        let etc = self.pod(uid).join("etc");
+        PodFiles {
+            hosts: etc.join("hosts"),
+            hostname: etc.join("hostname"),
+            resolv_conf: etc.join("resolv.conf"),
+            shm: self.shm(uid),
+        }
+    }
+
+    pub(super) fn containers(&self, uid: &PodUid) -> PathBuf {
+        self.pod(uid).join("containers")
+    }
+
+    pub(super) fn container(&self, uid: &PodUid, name: &str, attempt: u32) -> PathBuf {
+        self.containers(uid).join(name).join(attempt.to_string())
+    }
+
+    pub(super) fn termination_log(&self, uid: &PodUid, name: &str, attempt: u32) -> PathBuf {
+        self.container(uid, name, attempt).join("termination-log")
+    }
+
+    pub(super) fn logs(&self, pod: &PodRef) -> PathBuf {
+        let directory = format!("{}_{}_{}", pod.key.namespace, pod.key.name, pod.uid);
+        self.data.join("logs").join(directory)
+    }
+
+    pub(super) fn log(&self, pod: &PodRef, container: &str, attempt: u32) -> PathBuf {
+        self.logs(pod).join(container).join(format!("{attempt}.log"))
+    }
+
+    /// All log directories of a pod whose name is no longer known.
+    pub(super) fn logs_of(&self, uid: &PodUid) -> Vec<PathBuf> {
+        let suffix = format!("_{uid}");
+        let entries = std::fs::read_dir(self.data.join("logs")).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).filter(|path| path.to_string_lossy().ends_with(&suffix)).collect()
+    }
+}
+
+/// Id of an instance: the same for the same start of the same container, so that a repeated
+/// operation finds what an earlier one made.
+pub(super) fn container_id(uid: &PodUid, name: &str, attempt: u32) -> String {
+    hex::encode(Sha256::digest(format!("{uid}/{name}/{attempt}")))
+}
+
+/// Every instance that has a directory: container name and attempt.
+pub(super) fn instances(containers: &Path) -> Vec<(String, u32)> {
+    let list = |path: &Path| -> Vec<String> {
+        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    };
+    let mut found = Vec::new();
+    for name in list(containers) {
+        for attempt in list(&containers.join(&name)).iter().filter_map(|text| text.parse().ok()) {
+            found.push((name.clone(), attempt));
+        }
+    }
+    found.sort();
+    found
+}

@@ -1,0 +1,182 @@
+//! The embedded runtime as a driver: makes the engine's effects true on this machine.
+//!
+//! ```text
+//! CreateSandbox   directories, shim (namespaces, cgroup), network, pod files
+//! EnsureImage     image store, by pull policy
+//! StartContainer  snapshot, bundle, shim create+start
+//! RunHook         exec through the shim
+//! Stop/Kill       signals through the shim; the exit comes as an event of the shim
+//! RemoveSandbox   shim shutdown, network, mounts, files
+//! ```
+//! Blocking file-system work runs on blocking threads. Facts about one container are delivered
+//! in order: its start is answered before its exit is told, and the rules cope with the reverse.
+
+mod config;
+mod exits;
+mod files;
+mod hook;
+mod image;
+mod images_port;
+mod layout;
+mod messages;
+mod pods;
+mod recover;
+mod sandbox;
+mod start;
+mod streams;
+
+use std::{path::PathBuf, sync::Arc};
+
+pub use config::DriverConfig;
+use lifepod_lifecycle::{
+    effect::{Action, Effect},
+    id::PodUid,
+    input::Fact,
+    port::{BoxFuture, FactSink, KnownPod, Runtime, RuntimeInfo, RuntimeLost},
+};
+use parking_lot::Mutex;
+use thiserror::Error;
+use tokio_util::task::TaskTracker;
+
+use self::{layout::Layout, pods::Pods};
+use crate::{
+    bundle::NodeFacts,
+    image::{ImageError, ImageStore},
+    network::{Network, NetworkError},
+};
+
+/// Why the embedded runtime cannot work on this machine.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The image store cannot be opened.
+    #[error("cannot open the image store")]
+    Images(#[from] ImageError),
+    /// The network cannot be set up.
+    #[error("cannot set up the pods' network")]
+    Network(#[from] NetworkError),
+    /// The shim's program is missing.
+    #[error("cannot find the shim at `{path}`")]
+    Shim {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// A directory cannot be made.
+    #[error("cannot use the data directory `{path}`")]
+    Data {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// The embedded OCI runtime.
+pub struct OciDriver {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: DriverConfig,
+    layout: Layout,
+    node: NodeFacts,
+    images: ImageStore,
+    network: Network,
+    pods: Pods,
+    sink: Mutex<Option<Arc<dyn FactSink>>>,
+    tasks: TaskTracker,
+}
+
+impl OciDriver {
+    /// Opens the image store and the network. Nothing of any pod is touched before
+    /// [`Runtime::recover`].
+    ///
+    /// # Errors
+    /// [`OpenError`], naming what this machine lacks.
+    pub fn open(config: DriverConfig) -> Result<Self, OpenError> {
+        if !config.shim.is_file() {
+            return Err(OpenError::Shim { path: config.shim });
+        }
+        let layout = Layout::new(config.data_dir.clone());
+        std::fs::create_dir_all(layout.pods())
+            .map_err(|source| OpenError::Data { path: layout.pods(), source })?;
+        let images = ImageStore::open(config.data_dir.join("images"), config.registries.clone())?;
+        let network = Network::open(&config.network)?;
+        let node = config.node_facts();
+        let (pods, sink, tasks) = (Pods::default(), Mutex::default(), TaskTracker::new());
+        let inner = Inner { config, layout, node, images, network, pods, sink, tasks };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+}
+
+impl Runtime for OciDriver {
+    fn info(&self) -> RuntimeInfo {
+        RuntimeInfo { name: "lifepod".into(), version: env!("CARGO_PKG_VERSION").into() }
+    }
+
+    fn recover(
+        &self,
+        known: Vec<KnownPod>,
+        sink: Arc<dyn FactSink>,
+    ) -> BoxFuture<'_, Result<Vec<(PodUid, Fact)>, RuntimeLost>> {
+        *self.inner.sink.lock() = Some(sink);
+        let inner = Arc::clone(&self.inner);
+        Box::pin(async move { Ok(recover::recover(&inner, known).await) })
+    }
+
+    fn perform(&self, effect: Effect) -> BoxFuture<'_, Option<Fact>> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(async move { inner.perform(effect).await })
+    }
+
+    fn detach(&self) -> BoxFuture<'_, ()> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(async move {
+            inner.pods.detach_all();
+            inner.tasks.close();
+            inner.tasks.wait().await;
+        })
+    }
+}
+
+impl Inner {
+    async fn perform(self: &Arc<Self>, effect: Effect) -> Option<Fact> {
+        let Effect { pod, op, action } = effect;
+        match action {
+            Action::CreateSandbox { attempt } => Some(sandbox::create(self, &pod, op, attempt).await),
+            Action::EnsureImage { container } => Some(image::ensure(self, &pod, op, &container).await),
+            Action::StartContainer { container, attempt, image_id } => {
+                Some(start::start(self, &pod, op, &container, attempt, &image_id).await)
+            }
+            Action::RunHook { container, container_id, handler, .. } => {
+                let outcome = hook::run(self, &pod, &container, &container_id, &handler).await;
+                Some(Fact::HookFinished { op, outcome })
+            }
+            Action::RunProbe { .. } => None,
+            Action::StopContainer { container, attempt, container_id } => {
+                start::stop(self, &pod, &container, attempt, &container_id).await;
+                None
+            }
+            Action::KillContainer { container_id, .. } => {
+                start::kill(self, &pod, &container_id).await;
+                None
+            }
+            Action::RemoveSandbox { purge } => Some(sandbox::remove(self, &pod, op, purge).await),
+            Action::PurgePod => Some(sandbox::purge(self, &pod, op).await),
+        }
+    }
+
+    async fn tell(&self, uid: &PodUid, fact: Fact) {
+        let sink = self.sink.lock().clone();
+        if let Some(sink) = sink {
+            sink.deliver(uid.clone(), fact).await;
+        }
+    }
+}
+
+/// Runs blocking work on a blocking thread; a panic there is an error here.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> std::io::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+}

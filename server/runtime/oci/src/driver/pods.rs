@@ -1,0 +1,54 @@
+//! The sandboxes that are alive, with their shims.
+
+use std::{collections::HashMap, sync::Arc};
+
+use lifepod_lifecycle::{effect::PodRef, id::PodUid};
+use lifepod_shim::protocol::Namespaces;
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use crate::shim::ShimHandle;
+
+/// One living sandbox.
+pub(super) struct Entry {
+    /// The pod, as it was when the sandbox was made or found.
+    pub(super) pod: PodRef,
+    /// Which sandbox of the pod.
+    pub(super) attempt: u32,
+    /// Its shim.
+    pub(super) shim: ShimHandle,
+    /// Its namespaces.
+    pub(super) namespaces: Namespaces,
+    /// Ends the task that follows its events.
+    pub(super) watching: CancellationToken,
+}
+
+#[derive(Default)]
+pub(super) struct Pods(Mutex<HashMap<PodUid, Arc<Entry>>>);
+
+impl Pods {
+    pub(super) fn get(&self, uid: &PodUid) -> Option<Arc<Entry>> {
+        self.0.lock().get(uid).cloned()
+    }
+
+    pub(super) fn insert(&self, entry: Arc<Entry>) {
+        if let Some(old) = self.0.lock().insert(entry.pod.uid.clone(), entry) {
+            old.watching.cancel();
+        }
+    }
+
+    pub(super) fn remove(&self, uid: &PodUid) -> Option<Arc<Entry>> {
+        let entry = self.0.lock().remove(uid);
+        if let Some(entry) = &entry {
+            entry.watching.cancel();
+        }
+        entry
+    }
+
+    /// Lets go of every shim; they run on.
+    pub(super) fn detach_all(&self) {
+        for (_, entry) in self.0.lock().drain() {
+            entry.watching.cancel();
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The server's side of a shim: starts one, finds one again, asks it, hears from it.
+//!
+//! ```text
+//! ShimHandle ──requests──► writer task ──► socket ──► shim
+//!     ▲                                      │
+//!     └──answers── reader task ◄─────────────┘
+//! ShimEvents ◄──exits──┘   ends with `Lost` when the shim is gone
+//! ```
+//! One connection per sandbox. The first answer carries everything the shim knows; whatever
+//! happens later comes as an event, so no exit is missed.
+
+mod connection;
+mod exec;
+mod handle;
+mod leftovers;
+mod spawn;
+
+use std::io;
+
+use lifepod_shim::{
+    ExitRecord,
+    protocol::Failure,
+};
+use thiserror::Error;
+use tokio::sync::mpsc;
+
+pub use exec::{ExecControlHandle, ExecHandle, ExecStdio};
+pub use handle::ShimHandle;
+pub use leftovers::kill_leftovers;
+
+/// Why a shim could not be asked.
+#[derive(Debug, Error)]
+pub enum ShimError {
+    /// It refused; the failure says why.
+    #[error(transparent)]
+    Refused(#[from] Failure),
+    /// It is gone.
+    #[error("the pod's shim is gone")]
+    Gone,
+    /// It could not be started.
+    #[error("{message}")]
+    Start {
+        /// Its own words.
+        message: String,
+    },
+    /// It did not answer in time.
+    #[error("the pod's shim did not answer in time")]
+    TimedOut,
+    /// It answered something else than was asked.
+    #[error("the pod's shim answered out of turn")]
+    Protocol,
+    /// The system failed.
+    #[error("cannot reach the pod's shim: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// What a shim tells by itself.
+#[derive(Debug)]
+pub enum ShimEvent {
+    /// A container ended; its record is on disk.
+    ContainerExited(ExitRecord),
+    /// The connection ended: the shim is gone.
+    Lost,
+}
+
+/// The events of one connection, in order.
+#[derive(Debug)]
+pub struct ShimEvents(mpsc::Receiver<ExitRecord>);
+
+impl ShimEvents {
+    /// The next event. After [`ShimEvent::Lost`] there is no other.
+    pub async fn next(&mut self) -> ShimEvent {
+        self.0.recv().await.map_or(ShimEvent::Lost, ShimEvent::ContainerExited)
+    }
+}
