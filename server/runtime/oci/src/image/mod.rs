@@ -29,9 +29,9 @@ mod scoped;
 mod store;
 mod tarball;
 #[cfg(test)]
-mod test_archive;
+pub(crate) mod test_archive;
 #[cfg(test)]
-mod test_image;
+pub(crate) mod test_image;
 #[cfg(test)]
 mod test_registry;
 mod tree;

@@ -85,13 +85,22 @@ impl Inner {
         {
             let _commit = self.commit.lock();
             let leases = self.leases.freeze();
-            let live = self.state.lock().referenced();
-            let is_waste = |digest: &Digest| !live.contains(digest) && !leases.contains_key(digest);
-            for digest in self.blobs.list()?.iter().filter(|digest| is_waste(digest)) {
-                self.blobs.delete(digest)?;
+            let (blobs, layers) = {
+                let state = self.state.lock();
+                (state.referenced_blobs(), state.referenced_layers())
+            };
+            let is_waste = |digest: &Digest, live: &HashSet<Digest>| {
+                !live.contains(digest) && !leases.contains_key(digest)
+            };
+            for digest in self.blobs.list()? {
+                if is_waste(&digest, &blobs) {
+                    self.blobs.delete(&digest)?;
+                }
             }
-            for chain_id in self.layers.list()?.iter().filter(|chain| is_waste(chain)) {
-                trash.extend(self.layers.detach(chain_id)?);
+            for chain_id in self.layers.list()? {
+                if is_waste(&chain_id, &layers) {
+                    trash.extend(self.layers.detach(&chain_id)?);
+                }
             }
         }
         for path in trash {
@@ -102,17 +111,22 @@ impl Inner {
 }
 
 impl State {
-    /// Manifests, configs and layers of all images.
-    pub(crate) fn referenced(&self) -> HashSet<Digest> {
-        let mut digests = HashSet::new();
-        for (id, record) in &self.index.images {
-            digests.insert(id.clone());
-            digests.insert(record.manifest.clone());
-            if let Some(loaded) = self.loaded.get(id) {
-                digests.extend(loaded.chain_ids.iter().cloned());
-            }
-        }
-        digests
+    /// Manifests and configs of all images.
+    pub(crate) fn referenced_blobs(&self) -> HashSet<Digest> {
+        let images = self.index.images.iter();
+        images
+            .flat_map(|(id, record)| [id.clone(), record.manifest.clone()])
+            .collect()
+    }
+
+    /// Chain ids of all images. (Not to be mixed with blobs: that of a bottom layer is also the digest of
+    /// its uncompressed archive.)
+    fn referenced_layers(&self) -> HashSet<Digest> {
+        let images = self.index.images.keys();
+        images
+            .filter_map(|id| self.loaded.get(id))
+            .flat_map(|loaded| loaded.chain_ids.iter().cloned())
+            .collect()
     }
 }
 

@@ -90,6 +90,42 @@ impl TestImage {
     pub(crate) fn id(&self) -> Digest {
         Digest::of(&self.config)
     }
+
+    /// An OCI layout with this image, found through a nested index, under `annotations`.
+    pub(crate) fn oci_archive(&self, annotations: &serde_json::Value) -> Vec<u8> {
+        let mut archive = Archive::new();
+        archive.add("oci-layout", |e| e.data(br#"{"imageLayoutVersion":"1.0.0"}"#));
+        let nested = self.index();
+        let index = json!({"schemaVersion": 2, "manifests": [{
+            "mediaType": OCI_INDEX,
+            "digest": Digest::of(&nested),
+            "size": nested.len(),
+            "annotations": annotations,
+        }]});
+        archive.add("index.json", |e| e.data(index.to_string().as_bytes()));
+        let documents = [&nested, &self.manifest, &self.config];
+        for blob in documents.into_iter().chain(&self.layers) {
+            let name = format!("blobs/sha256/{}", Digest::of(blob).hex());
+            archive.add(&name, |e| e.data(blob));
+        }
+        archive.finish()
+    }
+
+    /// What `docker save` wrote before it knew OCI, layers behind links as podman makes them.
+    pub(crate) fn docker_archive(&self, tags: &[&str]) -> Vec<u8> {
+        let mut archive = Archive::new();
+        let mut layers = Vec::new();
+        for (number, layer) in self.archives.iter().enumerate() {
+            archive.add(&format!("{number}.tar"), |e| e.data(layer));
+            let linked = format!("{number}/layer.tar");
+            archive.add(&linked, |e| e.symlink(&format!("../{number}.tar")));
+            layers.push(linked);
+        }
+        let manifest = json!([{"Config": "config.json", "RepoTags": tags, "Layers": layers}]);
+        archive.add("manifest.json", |e| e.data(manifest.to_string().as_bytes()));
+        archive.add("config.json", |e| e.data(&self.config));
+        archive.finish()
+    }
 }
 
 pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {

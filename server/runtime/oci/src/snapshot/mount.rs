@@ -54,6 +54,12 @@ impl Overlay<'_> {
         .map_err(|failed| failed.at(self.dir))
     }
 
+    /// The way of older kernels.
+    #[cfg(test)]
+    pub(super) fn mount_at_once_for_test(&self) -> Result<(), ImageError> {
+        self.mount_at_once().map_err(|failed| failed.at(self.dir))
+    }
+
     fn mount_by_layer(&self) -> Result<(), Failed> {
         let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
         let configure = || -> Result<OwnedFd, Errno> {

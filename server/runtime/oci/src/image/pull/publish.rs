@@ -113,7 +113,7 @@ impl Inner {
 
     /// Deletes a layer's blob. A manifest that calls another image's config a layer must not get it deleted.
     fn discard_blob(&self, digest: &Digest) -> Result<(), ImageError> {
-        if !self.state.lock().referenced().contains(digest) {
+        if !self.state.lock().referenced_blobs().contains(digest) {
             self.blobs.delete(digest)?;
         }
         Ok(())
