@@ -160,7 +160,7 @@ impl World {
         let first = self.revision().0 + 1;
         pods.iter()
             .zip(first..)
-            .map(|(n, revision)| Arc::new(self.record(*n, revision)))
+            .map(|(n, revision)| Arc::new(record(*n, revision, self.now)))
             .collect()
     }
 
@@ -170,7 +170,7 @@ impl World {
     }
 
     pub(crate) fn request(&mut self, pod: u64, id: &str) {
-        let mut record = self.record(pod, self.revision().0 + 1);
+        let mut record = record(pod, self.revision().0 + 1, self.now);
         record.request = Some(RequestRecord {
             id: id.into(),
             fingerprint: pod,
@@ -179,7 +179,7 @@ impl World {
     }
 
     pub(crate) fn remove(&mut self, pod: u64) {
-        let mut record = self.record(pod, self.revision().0 + 1);
+        let mut record = record(pod, self.revision().0 + 1, self.now);
         record.removed = true;
         self.put(vec![Arc::new(record)]);
     }
@@ -206,19 +206,20 @@ impl World {
         }
         pods
     }
+}
 
-    fn record(&self, n: u64, revision: u64) -> Record {
-        let mut pod = pod(n, self.now);
-        let verdict = pod.begin(self.now, Cause::of(CauseKind::Request));
-        pod.revision = Revision(revision);
-        Record {
-            revision: Revision(revision),
-            committed_at: self.now,
-            pod: Arc::new(pod),
-            removed: false,
-            transitions: verdict.transitions,
-            request: None,
-        }
+/// The record of a pod's creation.
+pub(crate) fn record(n: u64, revision: u64, now: Timestamp) -> Record {
+    let mut pod = pod(n, now);
+    let verdict = pod.begin(now, Cause::of(CauseKind::Request));
+    pod.revision = Revision(revision);
+    Record {
+        revision: Revision(revision),
+        committed_at: now,
+        pod: Arc::new(pod),
+        removed: false,
+        transitions: verdict.transitions,
+        request: None,
     }
 }
 
