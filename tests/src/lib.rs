@@ -3,3 +3,4 @@
 //! The suites are in `tests/`; they start the real binaries and talk to them as any client does.
 
 pub mod fixtures;
+pub mod world;
