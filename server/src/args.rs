@@ -1,0 +1,59 @@
+//! What was typed. What it means is in [`crate::config`].
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+/// Kubernetes Pods without a cluster.
+#[derive(Debug, Parser)]
+#[command(name = "lifepodd", version)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve (the default)
+    Run,
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Remove the pods' network (bridge, links, firewall table) after the last pod is gone
+    Cleanup,
+}
+
+/// What to do with the configuration.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Check file, environment and flags without serving
+    Check,
+    /// Print the commented default configuration
+    PrintDefault,
+}
+
+/// Flags that override the configuration file; each has an environment variable.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Settings {
+    /// Configuration file [default: /etc/lifepod/lifepodd.toml, if it exists]
+    #[arg(long, global = true, env = "LIFEPODD_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where images, pods, logs and the journal are kept
+    #[arg(long, global = true, env = "LIFEPODD_DATA_DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Unix socket to serve on
+    #[arg(long, global = true, env = "LIFEPODD_SOCKET")]
+    pub(crate) socket: Option<PathBuf>,
+    /// Loopback address to serve on as well, for example 127.0.0.1:7080
+    #[arg(long, global = true, env = "LIFEPODD_TCP")]
+    pub(crate) tcp: Option<SocketAddr>,
+    /// Name of this node, as pods show it [default: the host name]
+    #[arg(long, global = true, env = "LIFEPODD_NODE_NAME")]
+    pub(crate) node_name: Option<String>,
+    /// What to log: error, warn, info, debug, or a filter such as lifepod_engine=debug
+    #[arg(long, global = true, env = "LIFEPODD_LOG")]
+    pub(crate) log: Option<String>,
+}

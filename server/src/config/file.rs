@@ -1,0 +1,135 @@
+//! The configuration file as it is written.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use lifepod_oci::image::RegistryConfig;
+use serde::Deserialize;
+
+/// The whole file; unknown keys are refused.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct File {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) socket: PathBuf,
+    pub(crate) socket_group: Option<String>,
+    pub(crate) tcp: Option<SocketAddr>,
+    pub(crate) node_name: Option<String>,
+    pub(crate) worker_threads: usize,
+    pub(crate) shutdown_timeout_seconds: u64,
+    pub(crate) runtime: Runtime,
+    pub(crate) network: Network,
+    pub(crate) images: RegistryConfig,
+    pub(crate) journal: Journal,
+    pub(crate) limits: Limits,
+    pub(crate) log: Log,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Runtime {
+    pub(crate) shim: Option<PathBuf>,
+    pub(crate) cgroup: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Network {
+    pub(crate) bridge: String,
+    pub(crate) table: String,
+    pub(crate) subnet: Option<String>,
+    pub(crate) mtu: Option<u32>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Journal {
+    pub(crate) keep_hours: u64,
+    pub(crate) keep_mebibytes: u64,
+    pub(crate) request_window_seconds: u64,
+    pub(crate) request_window_count: usize,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Limits {
+    pub(crate) message_bytes: usize,
+    pub(crate) in_flight: usize,
+    pub(crate) streams_per_connection: u32,
+    pub(crate) queued_mutations: usize,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Log {
+    pub(crate) filter: String,
+    pub(crate) format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    #[default]
+    Text,
+    Compact,
+}
+
+impl Default for File {
+    fn default() -> Self {
+        Self {
+            data_dir: "/var/lib/lifepod".into(),
+            socket: "/run/lifepod/lifepod.sock".into(),
+            socket_group: None,
+            tcp: None,
+            node_name: None,
+            worker_threads: 2,
+            shutdown_timeout_seconds: 10,
+            runtime: Runtime::default(),
+            network: Network::default(),
+            images: RegistryConfig::default(),
+            journal: Journal::default(),
+            limits: Limits::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+impl Default for Runtime {
+    fn default() -> Self {
+        Self { shim: None, cgroup: "/lifepod".into() }
+    }
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self { bridge: "lifepod0".into(), table: "lifepod".into(), subnet: None, mtu: None }
+    }
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self {
+            keep_hours: 24,
+            keep_mebibytes: 1024,
+            request_window_seconds: 600,
+            request_window_count: 10_000,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes: 4 << 20,
+            in_flight: 20_000,
+            streams_per_connection: 1000,
+            queued_mutations: 1024,
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "info".into(), format: LogFormat::Text }
+    }
+}
