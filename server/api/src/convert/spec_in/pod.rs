@@ -1,0 +1,123 @@
+//! The pod's own fields.
+
+use std::time::Duration;
+
+use lifepod_lifecycle::{
+    spec::{PodSpec, RestartPolicy},
+    validate::{Violation, ViolationReason, Violations},
+};
+use lifepod_proto::v1 as proto;
+
+use super::{NOT_YET, container, dns, refused};
+use crate::convert::extra;
+
+/// Default grace period in seconds.
+const GRACE_SECONDS: u64 = 30;
+const MAX_DEADLINE: i64 = i32::MAX as i64;
+const DEADLINE_RANGE: &str = "must be between 1 and 2147483647, inclusive";
+
+/// Converts and defaults a specification. What cannot be converted is left at its default and
+/// recorded as a violation.
+pub(crate) fn pod_spec(
+    spec: &proto::PodSpec,
+    node: &str,
+    v: &mut Violations,
+    warnings: &mut Vec<proto::Warning>,
+) -> PodSpec {
+    refused::pod_fields(spec, v);
+    if !spec.node_name.is_empty() && spec.node_name != node {
+        v.not_supported("spec.nodeName", &spec.node_name, &[node]);
+    }
+    if let Some(os) = spec.os.as_ref().filter(|os| os.name != "linux") {
+        v.not_supported("spec.os.name", &os.name, &["linux"]);
+    }
+    let host_network = spec.host_network;
+    let init = spec.init_containers.iter().enumerate();
+    let regular = spec.containers.iter().enumerate();
+    PodSpec {
+        init_containers: init
+            .map(|(i, c)| {
+                container::convert(&format!("spec.initContainers[{i}]"), c, host_network, v)
+            })
+            .collect(),
+        containers: regular
+            .map(|(i, c)| container::convert(&format!("spec.containers[{i}]"), c, host_network, v))
+            .collect(),
+        restart_policy: restart_policy("spec.restartPolicy", spec.restart_policy, v)
+            .unwrap_or_default(),
+        termination_grace_period: grace(spec, warnings),
+        active_deadline: active_deadline(spec, v),
+        host_network,
+        hostname: filled(&spec.hostname),
+        subdomain: filled(&spec.subdomain),
+        host_aliases: dns::host_aliases(spec),
+        dns_policy: dns::policy(spec, v),
+        dns_config: dns::config(spec, v),
+        readiness_gates: spec
+            .readiness_gates
+            .iter()
+            .map(|gate| gate.condition_type.clone())
+            .collect(),
+        extra: extra::keep(spec, warnings),
+    }
+}
+
+/// A text, if there is one.
+pub(super) fn filled(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// A restart policy; none if it was not given.
+pub(super) fn restart_policy(path: &str, value: i32, v: &mut Violations) -> Option<RestartPolicy> {
+    match proto::RestartPolicy::try_from(value) {
+        Ok(proto::RestartPolicy::Unspecified) => None,
+        Ok(proto::RestartPolicy::Always) => Some(RestartPolicy::Always),
+        Ok(proto::RestartPolicy::OnFailure) => Some(RestartPolicy::OnFailure),
+        Ok(proto::RestartPolicy::Never) => Some(RestartPolicy::Never),
+        Err(_) => {
+            v.not_supported(path, value, &["Always", "Never", "OnFailure"]);
+            None
+        }
+    }
+}
+
+fn grace(spec: &proto::PodSpec, warnings: &mut Vec<proto::Warning>) -> Duration {
+    let Some(given) = spec.termination_grace_period_seconds else {
+        return Duration::from_secs(GRACE_SECONDS);
+    };
+    if given < 0 {
+        warnings.push(proto::Warning {
+            field: "spec.terminationGracePeriodSeconds".to_owned(),
+            message: "must be >= 0; negative values are invalid and will be treated as 1"
+                .to_owned(),
+        });
+    }
+    Duration::from_secs(u64::try_from(given).unwrap_or(1))
+}
+
+fn active_deadline(spec: &proto::PodSpec, v: &mut Violations) -> Option<Duration> {
+    let given = spec.active_deadline_seconds?;
+    if !(1..=MAX_DEADLINE).contains(&given) {
+        v.invalid("spec.activeDeadlineSeconds", given, DEADLINE_RANGE);
+        return None;
+    }
+    u64::try_from(given).ok().map(Duration::from_secs)
+}
+
+/// Records a field that is refused when set.
+pub(super) fn refuse(set: bool, path: &str, v: &mut Violations) {
+    if set {
+        v.forbidden(path, NOT_YET);
+    }
+}
+
+/// Records a list that is too long.
+pub(super) fn bound(path: &str, count: usize, limit: usize, v: &mut Violations) {
+    if count > limit {
+        v.0.push(Violation {
+            field: path.to_owned(),
+            reason: ViolationReason::TooMany,
+            message: format!("Too many: {count}: must have at most {limit} items"),
+        });
+    }
+}

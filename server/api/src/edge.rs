@@ -1,0 +1,143 @@
+//! What every call passes: a bound on calls in flight, a span, and the promise that every
+//! failure carries exactly one ErrorInfo, also one that the gRPC library made by itself.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http::{Request, Response};
+use http_body::{Frame, SizeHint};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tonic::{Status, body::Body};
+use tower::{Layer, Service};
+use tracing::Instrument;
+
+use crate::{
+    error::{ApiError, foreign},
+    served::is_refused,
+};
+
+const STATUS: &str = "grpc-status";
+const DETAILS: &str = "grpc-status-details-bin";
+
+/// Bounds of the edge.
+#[derive(Clone, Debug)]
+pub struct EdgeLayer {
+    calls: Arc<Semaphore>,
+    in_flight: usize,
+    message_bytes: usize,
+}
+
+impl EdgeLayer {
+    pub(crate) fn new(in_flight: usize, message_bytes: usize) -> Self {
+        Self {
+            calls: Arc::new(Semaphore::new(in_flight)),
+            in_flight,
+            message_bytes,
+        }
+    }
+}
+
+impl<S> Layer<S> for EdgeLayer {
+    type Service = Edge<S>;
+
+    fn layer(&self, inner: S) -> Edge<S> {
+        Edge {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+/// A service behind the edge.
+#[derive(Clone, Debug)]
+pub struct Edge<S> {
+    inner: S,
+    layer: EdgeLayer,
+}
+
+impl<S> Service<Request<Body>> for Edge<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>>,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let rpc = request.uri().path().trim_start_matches('/').to_owned();
+        if is_refused(&rpc) {
+            return refuse(ApiError::NotServed { rpc });
+        }
+        let Ok(permit) = Arc::clone(&self.layer.calls).try_acquire_owned() else {
+            let limit = self.layer.in_flight;
+            return refuse(ApiError::StreamLimitReached { limit });
+        };
+        let span = tracing::info_span!("rpc", %rpc);
+        let limit = self.layer.message_bytes;
+        let answer = self.inner.call(request).instrument(span);
+        Box::pin(async move {
+            let response = explain(answer.await?, &rpc, limit);
+            Ok(response.map(|body| {
+                Body::new(Held {
+                    body,
+                    _permit: permit,
+                })
+            }))
+        })
+    }
+}
+
+fn refuse<E: Send + 'static>(error: ApiError) -> BoxFuture<'static, Result<Response<Body>, E>> {
+    let response = Status::from(error).into_http();
+    Box::pin(std::future::ready(Ok(response)))
+}
+
+/// Gives a failure that has no details the ErrorInfo that fits it.
+fn explain(response: Response<Body>, rpc: &str, message_limit: usize) -> Response<Body> {
+    let headers = response.headers();
+    let failed = headers.get(STATUS).is_some_and(|code| code != "0");
+    if !failed || headers.contains_key(DETAILS) {
+        return response;
+    }
+    match Status::from_header_map(headers) {
+        Some(status) => Status::from(foreign(&status, rpc, message_limit)).into_http(),
+        None => response,
+    }
+}
+
+/// A response body that counts as a call in flight until it is done with.
+struct Held {
+    body: Body,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl http_body::Body for Held {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,117 @@
+//! ListPods: pages of one consistent cut.
+
+use std::sync::Arc;
+
+use lifepod_engine::Snapshot;
+use lifepod_lifecycle::{Pod, validate::Violations};
+use lifepod_proto::v1 as proto;
+use prost::Message;
+
+use super::get::refuse_revision;
+use crate::{
+    convert::meta::view,
+    error::{ApiError, Result},
+    hash::Fnv,
+    selector::Selector,
+    shared::Shared,
+    token::Position,
+};
+
+const DEFAULT_PAGE: usize = 500;
+/// Largest page.
+pub(crate) const MAX_PAGE: i32 = 1000;
+
+pub(super) fn list(
+    shared: &Shared,
+    mut request: proto::ListPodsRequest,
+) -> Result<proto::ListPodsResponse> {
+    refuse_revision(request.revision, "lifepod.v1.PodService/ListPods")?;
+    let size = page_size(request.page_size, DEFAULT_PAGE, MAX_PAGE)?;
+    let selector = Selector::parse(request.selector.as_ref())?;
+    let view = view(request.view);
+    let token = std::mem::take(&mut request.page_token);
+    request.page_size = 0;
+    let filter = filter_of("ListPods", &request);
+    let (snapshot, offset) = cut(shared, &token, filter)?;
+
+    let selected: Vec<&Arc<Pod>> = snapshot
+        .pods
+        .iter()
+        .filter(|pod| selector.matches(pod))
+        .collect();
+    let page = selected.iter().skip(offset).take(size);
+    let pods: Vec<_> = page.map(|pod| shared.face.pod(pod, view)).collect();
+    let shown = offset + pods.len();
+    let more = shown < selected.len();
+    Ok(proto::ListPodsResponse {
+        pods,
+        next_page_token: if more {
+            next_page(shared, &snapshot, shown, filter)
+        } else {
+            String::new()
+        },
+        revision: snapshot.revision.0,
+        resume_token: shared.tokens.resume(snapshot.revision, selector.hash()),
+    })
+}
+
+/// The size of a page that a request asks for.
+///
+/// # Errors
+/// `VALIDATION_FAILED` when it is negative.
+pub(crate) fn page_size(given: i32, default: usize, limit: i32) -> Result<usize> {
+    match usize::try_from(given.min(limit)) {
+        Ok(0) => Ok(default),
+        Ok(size) => Ok(size),
+        Err(_) => {
+            let mut violations = Violations::default();
+            violations.invalid("pageSize", given, "must be greater than or equal to 0");
+            Err(ApiError::fields("the request", violations))
+        }
+    }
+}
+
+/// Hash of everything in a request that must stay the same from page to page.
+pub(super) fn filter_of(rpc: &str, request: &impl Message) -> u64 {
+    let hash = Fnv::new().text(rpc).bytes(&request.encode_to_vec());
+    hash.finish().max(1)
+}
+
+/// The cut a page shows, and how much of it earlier pages showed.
+///
+/// # Errors
+/// `REVISION_EXPIRED` when the cut is not kept any more.
+pub(super) fn cut(shared: &Shared, token: &str, filter: u64) -> Result<(Arc<Snapshot>, usize)> {
+    if token.is_empty() {
+        return Ok((Arc::new(shared.engine.snapshot()), 0));
+    }
+    let position = shared.tokens.read_page(token, filter)?;
+    let offset = usize::try_from(position.offset).unwrap_or(usize::MAX);
+    if let Some(kept) = shared.cuts.find(position.revision) {
+        return Ok((kept, offset));
+    }
+    // Nothing may have changed since.
+    let now = shared.engine.snapshot();
+    if now.revision == position.revision {
+        return Ok((Arc::new(now), offset));
+    }
+    Err(ApiError::RevisionExpired {
+        revision: position.revision,
+        oldest: now.revision,
+    })
+}
+
+/// Keeps the cut and makes the token for its next page.
+pub(super) fn next_page(
+    shared: &Shared,
+    snapshot: &Arc<Snapshot>,
+    shown: usize,
+    filter: u64,
+) -> String {
+    shared.cuts.keep(Arc::clone(snapshot));
+    shared.tokens.page(Position {
+        revision: snapshot.revision,
+        offset: shown as u64,
+        filter,
+    })
+}

@@ -1,0 +1,113 @@
+//! WatchPods: one cursor per stream, read only when the client asks for more.
+//!
+//! ```text
+//! started ─► (snapshot_pod* ─► snapshot_done)? ─► change* with progress when caught up and
+//!                                                 after each silence ─► typed status
+//! ```
+
+mod membership;
+mod stream;
+
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use futures::Stream;
+use lifepod_lifecycle::{Pod, id::Revision, validate::Violations};
+use lifepod_proto::v1 as proto;
+use proto::watch_pods_request::Start;
+use tonic::Status;
+
+use self::{
+    membership::Membership,
+    stream::{Stage, Watch},
+};
+use super::past::check_position;
+use crate::{
+    convert::{meta::view, time::duration_from},
+    error::{ApiError, Result},
+    selector::Selector,
+    shared::Shared,
+};
+
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);
+const INTERVALS: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(3600);
+
+type Frames =
+    Pin<Box<dyn Stream<Item = std::result::Result<proto::WatchPodsResponse, Status>> + Send>>;
+
+/// Where a watch begins, and what is known of the pods there.
+struct Origin {
+    after: Revision,
+    /// Pods to tell first; none without a snapshot.
+    snapshot: Option<Vec<Arc<Pod>>>,
+    membership: Membership,
+}
+
+pub(super) fn open(shared: &Arc<Shared>, request: &proto::WatchPodsRequest) -> Result<Frames> {
+    shared.check_open()?;
+    let selector = Arc::new(Selector::parse(request.selector.as_ref())?);
+    let interval = interval(request.progress_interval.as_ref())?;
+    let origin = origin(shared, request.start.as_ref(), &selector)?;
+    let stage = Stage::begin(origin.snapshot);
+    let watch = Watch::new(
+        Arc::clone(shared),
+        selector,
+        origin.membership,
+        shared.engine.watch(origin.after),
+        view(request.view),
+        interval,
+        stage,
+    );
+    Ok(Box::pin(watch.into_stream()))
+}
+
+fn origin(shared: &Shared, start: Option<&Start>, selector: &Arc<Selector>) -> Result<Origin> {
+    match start {
+        Some(Start::ResumeToken(token)) => {
+            let after = shared.tokens.read_resume(token, selector.hash())?;
+            check_position(shared, after)?;
+            Ok(Origin {
+                after,
+                snapshot: None,
+                membership: Membership::unknown(Arc::clone(selector)),
+            })
+        }
+        Some(Start::Snapshot(_)) => Ok(from_now(shared, selector, true)),
+        Some(Start::Now(_)) => Ok(from_now(shared, selector, false)),
+        None => {
+            let mut violations = Violations::default();
+            violations.required("start", "one of resumeToken, snapshot and now");
+            Err(ApiError::fields("WatchPodsRequest", violations))
+        }
+    }
+}
+
+fn from_now(shared: &Shared, selector: &Arc<Selector>, with_pods: bool) -> Origin {
+    let snapshot = shared.engine.snapshot();
+    let mut pods = snapshot.pods;
+    pods.retain(|pod| selector.matches(pod));
+    Origin {
+        after: snapshot.revision,
+        membership: Membership::known(Arc::clone(selector), &pods),
+        snapshot: with_pods.then_some(pods),
+    }
+}
+
+fn interval(given: Option<&prost_types::Duration>) -> Result<Duration> {
+    let Some(given) = given else {
+        return Ok(DEFAULT_INTERVAL);
+    };
+    match duration_from(given).filter(|interval| INTERVALS.contains(interval)) {
+        Some(interval) => Ok(interval),
+        None => {
+            let mut violations = Violations::default();
+            let text = format!("{}s", given.seconds);
+            violations.invalid(
+                "progressInterval",
+                text,
+                "must be between 1s and 1h, inclusive",
+            );
+            Err(ApiError::fields("WatchPodsRequest", violations))
+        }
+    }
+}
