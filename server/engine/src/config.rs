@@ -2,11 +2,24 @@
 
 use std::{sync::Arc, time::Duration};
 
+/// Where the engine's loop runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Placement {
+    /// On a thread of its own, so that a slow commit delays nothing else.
+    #[default]
+    Thread,
+    /// As a task of the caller's runtime, whose time it then shares: in virtual time, nothing may
+    /// work where the clock cannot see it. Commits block that runtime.
+    Task,
+}
+
 /// Bounds and names. Every queue of the engine is bounded by one of these.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
     /// Name of this node, as pods and events show it.
     pub node: Arc<str>,
+    /// Where the loop runs.
+    pub placement: Placement,
     /// Commands that may wait; one more is refused with `Overloaded`.
     pub command_lane: usize,
     /// Facts that may wait; the runtime waits when it is full.
@@ -29,6 +42,7 @@ impl Default for EngineConfig {
     fn default() -> Self {
         Self {
             node: "localhost".into(),
+            placement: Placement::default(),
             command_lane: 1024,
             fact_lane: 4096,
             turn_limit: 512,

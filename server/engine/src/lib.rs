@@ -25,7 +25,7 @@ mod timers;
 mod turn;
 
 pub use clock::{Clock, SystemClock};
-pub use config::EngineConfig;
+pub use config::{EngineConfig, Placement};
 pub use handle::{EngineHandle, Snapshot};
 pub use inbox::{Committed, RequestKey, SubmitError, Target};
 pub use log::{Cursor, WatchEnd};

@@ -1,6 +1,6 @@
 //! Start, the loop, stop.
 
-use std::{sync::Arc, thread};
+use std::{io, sync::Arc, thread};
 
 use lifepod_lifecycle::{
     id::PodUid,
@@ -16,7 +16,7 @@ use tokio::{
 
 use crate::{
     clock::{Clock, SystemClock},
-    config::EngineConfig,
+    config::{EngineConfig, Placement},
     dispatch::{Dispatcher, Sink},
     handle::EngineHandle,
     inbox::{Command, Report},
@@ -39,7 +39,7 @@ pub enum StartError {
     Runtime(#[from] RuntimeLost),
     /// No thread.
     #[error("cannot start the engine's thread")]
-    Thread(#[source] std::io::Error),
+    Thread(#[source] io::Error),
 }
 
 /// A running engine.
@@ -94,6 +94,7 @@ impl Engine {
             runtime: runtime.info(),
         };
         let dispatcher = Dispatcher::new(runtime, Handle::current(), reports);
+        let placement = config.placement;
         let core = core(config, journal, loaded, published, log, dispatcher);
         let engine_loop = Loop {
             core,
@@ -104,13 +105,15 @@ impl Engine {
         };
         let (ready, started) = oneshot::channel();
         let (done, finished) = oneshot::channel();
-        thread::Builder::new()
-            .name("engine".into())
-            .spawn(move || {
-                engine_loop.run(facts, ready);
-                let _ = done.send(());
-            })
-            .map_err(StartError::Thread)?;
+        let run = async move {
+            engine_loop.run(facts, ready).await;
+            let _ = done.send(());
+        };
+        match placement {
+            Placement::Thread => on_own_thread(run).map_err(StartError::Thread)?,
+            // Owned through `finished`, as the thread is.
+            Placement::Task => drop(tokio::spawn(run)),
+        }
         let _ = started.await;
         Ok(Self { handle, finished })
     }
@@ -126,6 +129,21 @@ impl Engine {
         let _ = self.handle.commands.send(Command::Stop).await;
         let _ = self.finished.await;
     }
+}
+
+/// Runs the loop on a thread with a timer of its own.
+fn on_own_thread(run: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+    let run = move || {
+        let timer = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build();
+        match timer {
+            Ok(runtime) => runtime.block_on(run),
+            Err(error) => tracing::error!(%error, "the engine has no timer"),
+        }
+    };
+    let thread = thread::Builder::new().name("engine".into());
+    thread.spawn(run).map(drop)
 }
 
 fn core(
@@ -162,26 +180,14 @@ struct Loop {
 }
 
 impl Loop {
-    fn run(mut self, facts: Vec<(PodUid, Fact)>, ready: oneshot::Sender<()>) {
-        let runtime = match tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-        {
-            Ok(runtime) => runtime,
-            Err(error) => {
-                tracing::error!(%error, "the engine has no timer");
-                return;
-            }
-        };
-        runtime.block_on(async move {
-            self.recover(facts).await;
-            let _ = ready.send(());
-            while !self.is_drained() {
-                let inputs = self.gather().await;
-                self.turn(inputs).await;
-            }
-            self.close().await;
-        });
+    async fn run(mut self, facts: Vec<(PodUid, Fact)>, ready: oneshot::Sender<()>) {
+        self.recover(facts).await;
+        let _ = ready.send(());
+        while !self.is_drained() {
+            let inputs = self.gather().await;
+            self.turn(inputs).await;
+        }
+        self.close().await;
     }
 
     /// Records what happened while nobody watched, then asks again for everything owed.
