@@ -16,7 +16,7 @@ const FILE: &str = "index.json";
 const VERSION: u32 = 1;
 
 /// All images by id (the digest of their config) and all names that lead to them.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Index {
     version: u32,
@@ -25,7 +25,7 @@ pub(crate) struct Index {
     pub(crate) names: BTreeMap<String, Name>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Record {
     pub(crate) manifest: Digest,
     /// Bytes as downloaded: manifest, config and layers.
@@ -33,7 +33,7 @@ pub(crate) struct Record {
     pub(crate) pulled_at_ms: u64,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Name {
     pub(crate) image: Digest,
     /// What the name led to: the digest of a manifest, or of the index it was chosen from.

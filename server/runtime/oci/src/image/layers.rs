@@ -34,34 +34,45 @@ pub(crate) struct Layers {
 /// Which layer to make, and of what.
 #[derive(Debug, Clone)]
 pub(crate) struct LayerPlan {
-    pub(crate) chain_id: Digest,
     pub(crate) diff_id: Digest,
-    /// Chain ids of the layers below, nearest first.
-    pub(crate) below: Vec<Digest>,
+    /// The chain ids of the image, bottom layer first.
+    chain: Arc<[Digest]>,
+    /// Which of them this is.
+    position: usize,
 }
 
 impl LayerPlan {
     /// The plans for a whole image, bottom layer first.
     pub(crate) fn stack(diff_ids: &[Digest]) -> Vec<Self> {
-        let mut plans: Vec<Self> = Vec::new();
-        for diff_id in diff_ids {
-            let below = plans.last().map_or_else(Vec::new, |plan| {
-                let mut below = vec![plan.chain_id.clone()];
-                below.extend_from_slice(&plan.below);
-                below
-            });
-            let chain_id = match below.first() {
-                Some(parent) => Digest::of(format!("{parent} {diff_id}").as_bytes()),
-                None => diff_id.clone(),
-            };
-            plans.push(Self {
-                chain_id,
-                diff_id: diff_id.clone(),
-                below,
-            });
-        }
-        plans
+        let chain = chain_ids(diff_ids);
+        let plan = |(position, diff_id): (usize, &Digest)| Self {
+            diff_id: diff_id.clone(),
+            chain: Arc::clone(&chain),
+            position,
+        };
+        diff_ids.iter().enumerate().map(plan).collect()
     }
+
+    pub(crate) fn chain_id(&self) -> &Digest {
+        &self.chain[self.position]
+    }
+
+    /// The layers below, nearest first.
+    fn below(&self) -> impl Iterator<Item = &Digest> {
+        self.chain[..self.position].iter().rev()
+    }
+}
+
+/// The names of layers with all that is below them, bottom first.
+pub(crate) fn chain_ids(diff_ids: &[Digest]) -> Arc<[Digest]> {
+    let mut chain: Vec<Digest> = Vec::with_capacity(diff_ids.len());
+    for diff_id in diff_ids {
+        chain.push(match chain.last() {
+            Some(below) => Digest::of(format!("{below} {diff_id}").as_bytes()),
+            None => diff_id.clone(),
+        });
+    }
+    chain.into()
 }
 
 impl Layers {
@@ -102,14 +113,14 @@ impl Layers {
         let fs_dir = staged.path.join("fs");
         fs::create_dir(&fs_dir).at("create", &fs_dir)?;
         let root = ScopedDir::open(&fs_dir).at("open", &fs_dir)?;
-        let lowers = plan.below.iter().map(|chain| self.fs_path(chain)).collect();
+        let lowers = plan.below().map(|chain| self.fs_path(chain)).collect();
         let unpacked = unpack(blob, root, lowers, limits, cancel)?;
         verify_digest("unpacked layer", &plan.diff_id, &unpacked.diff_id)?;
         let record = format!(
             "{{\"diff_id\":\"{}\",\"size\":{}}}\n",
             plan.diff_id, unpacked.size
         );
-        staged.publish(&self.layer(&plan.chain_id), record.as_bytes())
+        staged.publish(&self.layer(plan.chain_id()), record.as_bytes())
     }
 
     /// Takes a layer out of sight at once; returns where it waits for [`tree::remove`].
@@ -233,9 +244,10 @@ mod tests {
     fn chain_ids_are_those_of_the_specification() {
         let [a, b] = [b"a", b"b"].map(|content| Digest::of(content));
         let plans = LayerPlan::stack(&[a.clone(), b.clone()]);
-        assert_eq!(plans[0].chain_id, a);
-        assert_eq!(plans[1].chain_id, Digest::of(format!("{a} {b}").as_bytes()));
-        assert_eq!(plans[1].below, [a]);
+        assert_eq!(*plans[0].chain_id(), a);
+        let both = Digest::of(format!("{a} {b}").as_bytes());
+        assert_eq!(*plans[1].chain_id(), both);
+        assert!(plans[1].below().eq([&a]));
     }
 
     #[test]
@@ -247,7 +259,7 @@ mod tests {
             .unpack(plan, file(&archive()), LIMITS, &Arc::default())
             .unwrap_err();
         assert!(matches!(error, ImageError::VerificationFailed { .. }));
-        assert!(!layers.contains(&plan.chain_id));
+        assert!(!layers.contains(plan.chain_id()));
         assert_eq!(
             fs::read_dir(root.path().join("staging")).unwrap().count(),
             0
@@ -264,14 +276,16 @@ mod tests {
             .unpack(plan, file(&bytes), LIMITS, &Arc::default())
             .unwrap();
         let reopened = Layers::open(root.path()).unwrap();
-        assert!(reopened.contains(&plan.chain_id));
+        assert!(reopened.contains(plan.chain_id()));
         assert_eq!(
             reopened.list().unwrap(),
-            std::slice::from_ref(&plan.chain_id)
+            std::slice::from_ref(plan.chain_id())
         );
-        let layer = root.path().join("layers").join(plan.chain_id.hex());
+        let layer = root.path().join("layers").join(plan.chain_id().hex());
         fs::remove_file(layer.join(MARKER)).unwrap();
-        assert!(!reopened.contains(&plan.chain_id));
+        let half = root.path().join("staging/7/fs");
+        fs::create_dir_all(half.join("deep")).unwrap();
+        assert!(!reopened.contains(plan.chain_id()));
         assert!(
             Layers::open(root.path())
                 .unwrap()
@@ -279,7 +293,7 @@ mod tests {
                 .unwrap()
                 .is_empty()
         );
-        assert!(!layer.exists());
+        assert!(!layer.exists() && !half.exists());
     }
 
     #[test]
@@ -291,10 +305,10 @@ mod tests {
         layers
             .unpack(plan, file(&bytes), LIMITS, &Arc::default())
             .unwrap();
-        let trash = layers.detach(&plan.chain_id).unwrap().unwrap();
-        assert!(trash.join("fs/a").exists() && !layers.contains(&plan.chain_id));
+        let trash = layers.detach(plan.chain_id()).unwrap().unwrap();
+        assert!(trash.join("fs/a").exists() && !layers.contains(plan.chain_id()));
         remove_path(&trash).unwrap();
         assert!(!trash.exists());
-        assert_eq!(layers.detach(&plan.chain_id).unwrap(), None);
+        assert_eq!(layers.detach(plan.chain_id()).unwrap(), None);
     }
 }

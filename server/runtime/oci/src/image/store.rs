@@ -27,7 +27,7 @@ use super::content::Blobs;
 use super::digest::Digest;
 use super::error::{At, ImageError};
 use super::index::Index;
-use super::layers::{LayerPlan, Layers};
+use super::layers::{Layers, chain_ids};
 use super::locks::{KeyedLocks, Leases};
 use super::platform::Platform;
 use super::pull::Flights;
@@ -86,7 +86,7 @@ pub struct Image {
     pub size: u64,
     /// When it was built, if it says so.
     pub created: Option<SystemTime>,
-    /// When it was last pulled or loaded.
+    /// When it first came to this machine.
     pub pulled: SystemTime,
 }
 
@@ -192,11 +192,10 @@ impl State {
 
 impl Loaded {
     pub(crate) fn new(config: ConfigFile) -> Self {
-        let stack = LayerPlan::stack(&config.diff_ids);
         Self {
             config: Arc::new(config.run),
             created: config.created,
-            chain_ids: stack.into_iter().map(|layer| layer.chain_id).collect(),
+            chain_ids: chain_ids(&config.diff_ids),
         }
     }
 }

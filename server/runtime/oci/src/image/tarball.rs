@@ -17,6 +17,8 @@ use pax::Overrides;
 const BLOCK: usize = 512;
 /// Go's limit for a pax or GNU long-name record.
 const MAX_EXTENSION: u64 = 1 << 20;
+/// The kernel takes no longer path, so a longer one only wastes memory.
+const MAX_PATH: usize = 4096;
 
 /// One member of an archive, with extended headers applied.
 #[derive(Debug, Clone, Default)]
@@ -69,6 +71,9 @@ impl<R: Read> TarReader<R> {
                 b'g' => self.begin_data(header.size),
                 _ => {
                     let entry = header.entry(overrides)?;
+                    if entry.path.len().max(entry.link.len()) > MAX_PATH {
+                        return Err(invalid("path longer than 4096 bytes"));
+                    }
                     self.begin_data(entry.size);
                     return Ok(Some(entry));
                 }

@@ -94,7 +94,9 @@ impl TestImage {
     /// An OCI layout with this image, found through a nested index, under `annotations`.
     pub(crate) fn oci_archive(&self, annotations: &serde_json::Value) -> Vec<u8> {
         let mut archive = Archive::new();
-        archive.add("oci-layout", |e| e.data(br#"{"imageLayoutVersion":"1.0.0"}"#));
+        archive.add("oci-layout", |e| {
+            e.data(br#"{"imageLayoutVersion":"1.0.0"}"#)
+        });
         let nested = self.index();
         let index = json!({"schemaVersion": 2, "manifests": [{
             "mediaType": OCI_INDEX,

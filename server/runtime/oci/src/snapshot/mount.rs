@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags, open, statx};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags, open, statx};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, UnmountFlags,
@@ -22,8 +22,6 @@ use crate::image::{At, ImageError};
 
 /// fsconfig(2) takes strings below this.
 const MAX_VALUE: usize = 256;
-/// statx(2): the path is the root of a mount.
-const MOUNT_ROOT: u64 = 0x2000;
 
 /// A snapshot directory and the layers below, topmost first.
 pub(super) struct Overlay<'a> {
@@ -183,7 +181,7 @@ fn told(context: &OwnedFd) -> String {
 /// Whether `path` itself is a mount point.
 pub(super) fn is_mounted(path: &Path) -> bool {
     statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty())
-        .is_ok_and(|stat| stat.stx_attributes.bits() & MOUNT_ROOT != 0)
+        .is_ok_and(|stat| stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
 /// Detaches everything mounted at `path`; no mount and no path are fine.

@@ -82,7 +82,10 @@ async fn the_container_sees_the_image_and_its_own_changes() {
     assert_eq!(names(&rootfs.join("opt")), ["new"]);
     assert_eq!(fs::read_to_string(rootfs.join("etc/kept")).unwrap(), "top");
     let root = fs::metadata(&rootfs).unwrap();
-    assert_eq!((root.mode() & 0o7777, root.uid(), root.gid()), (0o751, 3, 4));
+    assert_eq!(
+        (root.mode() & 0o7777, root.uid(), root.gid()),
+        (0o751, 3, 4)
+    );
 
     fs::write(rootfs.join("etc/kept"), "mine").unwrap();
     fs::remove_file(rootfs.join("opt/new")).unwrap();
@@ -90,7 +93,10 @@ async fn the_container_sees_the_image_and_its_own_changes() {
     assert_eq!(names(&other.join("opt")), ["new"]);
 
     for name in ["one", "two", "one", "never"] {
-        fixture.snapshots.unmount_and_remove(&fixture.dir(name)).unwrap();
+        fixture
+            .snapshots
+            .unmount_and_remove(&fixture.dir(name))
+            .unwrap();
         assert!(!fixture.dir(name).exists());
     }
     let third = fixture.prepare("three").unwrap();
@@ -126,7 +132,10 @@ async fn an_image_in_use_cannot_be_deleted_but_untagged() {
         };
         assert_eq!(*snapshots, [fixture.dir("one")]);
     }
-    fixture.snapshots.unmount_and_remove(&fixture.dir("one")).unwrap();
+    fixture
+        .snapshots
+        .unmount_and_remove(&fixture.dir("one"))
+        .unwrap();
     assert!(store.remove("app:v1").await.unwrap().deleted.is_some());
     let error = fixture.prepare("two").unwrap_err();
     assert!(matches!(error, ImageError::NotPresent { .. }));
@@ -181,7 +190,10 @@ async fn a_mount_inside_is_never_deleted_through() {
     mount::unmount_all(&inside).unwrap();
     assert!(matches!(removed, Err(ImageError::Storage { .. })));
     assert!(outside.join("precious").exists());
-    fixture.snapshots.unmount_and_remove(&fixture.dir("one")).unwrap();
+    fixture
+        .snapshots
+        .unmount_and_remove(&fixture.dir("one"))
+        .unwrap();
 }
 
 #[tokio::test]
@@ -215,7 +227,9 @@ async fn many_layers_and_long_or_odd_paths_mount_both_ways() {
         fs::create_dir(dir.join("work")).unwrap();
         let inner = &fixture.snapshots.store.inner;
         let layers = claim(inner, &fixture.image, &dir).unwrap();
-        Overlay { dir: &dir, layers }.mount_at_once_for_test().unwrap();
+        Overlay { dir: &dir, layers }
+            .mount_at_once_for_test()
+            .unwrap();
         assert_eq!(names(&rootfs).len(), 120);
         fs::write(rootfs.join("written"), "x").unwrap();
         assert!(dir.join("upper/written").exists());

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use busybox::Busybox;
-use lifepod_oci::image::{ImageError, ImageStore, RegistryConfig};
+use lifepod_oci::image::{Credentials, ImageError, ImageStore, RegistryConfig, RegistrySettings};
 use lifepod_oci::snapshot;
-use registry::Registry;
+use registry::{Demands, Registry};
 
 /// A store in a temporary directory; its mounts end with it.
 struct Store {
@@ -208,6 +208,100 @@ async fn what_other_tools_write_is_read() {
         run_in(&rootfs, &["/bin/cat", "/etc/motd"]),
         "second layer\n"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registry_may_demand_a_password() {
+    let mut registry = Registry::start().await;
+    let busybox = Busybox::build();
+    registry.push("app", "1", &busybox).await;
+    let demands = Demands {
+        password: true,
+        ..Demands::default()
+    };
+    registry.restart(&demands).await;
+    let image = format!("{}/app:1", registry.address());
+    let store = Store::new(RegistryConfig {
+        auth_files: Some(Vec::new()),
+        ..RegistryConfig::default()
+    });
+    let me = |password: &str| {
+        Some(Credentials::Basic {
+            username: "me".to_owned(),
+            password: password.to_owned(),
+        })
+    };
+    for credentials in [None, me("wrong")] {
+        let error = store
+            .images
+            .pull(&image, credentials, None)
+            .await
+            .unwrap_err();
+        assert!(matches!(error, ImageError::Unauthorized { .. }), "{error}");
+    }
+    store.images.pull(&image, me("secret"), None).await.unwrap();
+
+    let auth_file = store.root.path().join("auth.json");
+    let entry = serde_json::json!({"auths": {registry.address(): {"auth": "bWU6c2VjcmV0"}}});
+    fs::write(&auth_file, entry.to_string()).unwrap();
+    let store = Store::new(RegistryConfig {
+        auth_files: Some(vec![auth_file]),
+        ..RegistryConfig::default()
+    });
+    store.images.pull(&image, None, None).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_is_trusted_only_when_told_to() {
+    let mut registry = Registry::start().await;
+    let busybox = Busybox::build();
+    registry.push("app", "1", &busybox).await;
+    let tls = RegistrySettings {
+        plain_http: Some(false),
+        ..RegistrySettings::default()
+    };
+    let store = |registry: &Registry, settings: RegistrySettings| {
+        Store::new(RegistryConfig {
+            auth_files: Some(Vec::new()),
+            registries: [(registry.address(), settings)].into(),
+            ..RegistryConfig::default()
+        })
+    };
+    let image = format!("{}/app:1", registry.address());
+    let plain = store(&registry, tls.clone());
+    let error = plain.images.pull(&image, None, None).await.unwrap_err();
+    assert!(error.to_string().contains("does not speak TLS"), "{error}");
+
+    let demands = Demands {
+        tls: true,
+        ..Demands::default()
+    };
+    registry.restart(&demands).await;
+    let image = format!("{}/app:1", registry.address());
+
+    let error = store(&registry, tls.clone())
+        .images
+        .pull(&image, None, None)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ImageError::Unavailable { .. }), "{error}");
+    assert!(error.to_string().contains("certificate"), "{error}");
+    for trusting in [
+        RegistrySettings {
+            ca_file: Some(registry.certificate()),
+            ..tls.clone()
+        },
+        RegistrySettings {
+            skip_tls_verify: true,
+            ..tls
+        },
+    ] {
+        store(&registry, trusting)
+            .images
+            .pull(&image, None, None)
+            .await
+            .unwrap();
+    }
 }
 
 fn skopeo(args: &[&str]) {

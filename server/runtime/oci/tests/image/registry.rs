@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -16,66 +17,38 @@ pub(crate) struct Registry {
     client: Client,
 }
 
+/// What the registry demands of its users.
+#[derive(Default)]
+pub(crate) struct Demands {
+    /// Only TLS, with a certificate that [`Registry::certificate`] names.
+    pub(crate) tls: bool,
+    /// Only user `me` with password `secret`.
+    pub(crate) password: bool,
+}
+
+/// `secret`, as htpasswd writes it.
+const HTPASSWD: &str = "me:$2b$04$833m18sI8R/SiNJkLFirhOp7vn0Art26QYds.fH7F13Q9XTvpxl8O\n";
+
 impl Registry {
     pub(crate) async fn start() -> Self {
-        // The port is free when looked at, and may be taken when it is used: then look again.
-        for _ in 0..5 {
-            if let Some(registry) = Self::try_start().await {
-                return registry;
-            }
-        }
-        panic!("docker-registry does not start");
-    }
-
-    async fn try_start() -> Option<Self> {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
         let dir = tempfile::tempdir().unwrap();
-        let config = dir.path().join("config.yml");
-        let data = dir.path().join("data");
-        fs::write(
-            &config,
-            format!(
-                "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n\
-                 storage: {{filesystem: {{rootdirectory: {}}}}}\n\
-                 http: {{addr: 127.0.0.1:{port}}}\n",
-                data.display()
-            ),
-        )
-        .unwrap();
-        let process = Command::new("docker-registry")
-            .arg("serve")
-            .arg(&config)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("docker-registry is installed");
-        let mut registry = Self {
+        let (process, port) = serve(dir.path(), &Demands::default()).await;
+        Self {
             process,
             port,
             dir,
-            client: plain_client(),
-        };
-        registry.answers().await.then_some(registry)
+            client: lenient_client(),
+        }
     }
 
-    async fn answers(&mut self) -> bool {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        let url = format!("{}/v2/", self.url());
-        while Instant::now() < deadline && self.process.try_wait().unwrap().is_none() {
-            if self
-                .client
-                .get(&url)
-                .send()
-                .await
-                .is_ok_and(|answer| answer.status().is_success())
-            {
-                return true;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        false
+    /// Serves the same content on another port and under other conditions.
+    pub(crate) async fn restart(&mut self, demands: &Demands) {
+        self.stop();
+        (self.process, self.port) = serve(self.dir.path(), demands).await;
+    }
+
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.dir.path().join("cert.pem")
     }
 
     pub(crate) fn address(&self) -> String {
@@ -141,9 +114,101 @@ impl Drop for Registry {
     }
 }
 
-fn plain_client() -> Client {
+/// Starts a registry over `dir` on a port nobody uses.
+async fn serve(dir: &Path, demands: &Demands) -> (Child, u16) {
+    // The port is free when looked at, and may be taken when it is used: then look again.
+    for _ in 0..5 {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        let config = dir.join("config.yml");
+        fs::write(&config, configuration(dir, port, demands)).unwrap();
+        let mut process = Command::new("docker-registry")
+            .arg("serve")
+            .arg(&config)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("docker-registry is installed");
+        if answers(&mut process, port, demands).await {
+            return (process, port);
+        }
+        let _ = process.kill();
+        let _ = process.wait();
+    }
+    panic!("docker-registry does not start");
+}
+
+fn configuration(dir: &Path, port: u16, demands: &Demands) -> String {
+    let path = |name: &str| dir.join(name).display().to_string();
+    let tls = if demands.tls {
+        make_certificate(dir);
+        format!(
+            ", tls: {{certificate: {}, key: {}}}",
+            path("cert.pem"),
+            path("key.pem")
+        )
+    } else {
+        String::new()
+    };
+    let auth = if demands.password {
+        fs::write(dir.join("htpasswd"), HTPASSWD).unwrap();
+        format!(
+            "auth: {{htpasswd: {{realm: test, path: {}}}}}\n",
+            path("htpasswd")
+        )
+    } else {
+        String::new()
+    };
+    format!(
+        "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n\
+         storage: {{filesystem: {{rootdirectory: {}}}}}\n\
+         http: {{addr: 127.0.0.1:{port}{tls}}}\n{auth}",
+        path("data")
+    )
+}
+
+fn make_certificate(dir: &Path) {
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+        ])
+        .args(["-nodes", "-days", "2", "-subj", "/CN=test"])
+        .args(["-addext", "subjectAltName=IP:127.0.0.1"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+        .args(["-keyout", "key.pem", "-out", "cert.pem"])
+        .current_dir(dir)
+        .output()
+        .expect("openssl is installed");
+    assert!(made.status.success(), "{made:?}");
+}
+
+async fn answers(process: &mut Child, port: u16, demands: &Demands) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let scheme = if demands.tls { "https" } else { "http" };
+    let url = format!("{scheme}://127.0.0.1:{port}/v2/");
+    let client = lenient_client();
+    while Instant::now() < deadline && process.try_wait().unwrap().is_none() {
+        if client.get(&url).send().await.is_ok() {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    false
+}
+
+fn lenient_client() -> Client {
     let ring = rustls::crypto::ring::default_provider();
     // Another test of this process may have done it.
     let _ = ring.install_default();
-    Client::builder().tls_certs_only([]).build().unwrap()
+    let builder = Client::builder().no_proxy();
+    builder
+        .tls_danger_accept_invalid_certs(true)
+        .build()
+        .unwrap()
 }

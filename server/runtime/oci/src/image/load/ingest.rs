@@ -13,7 +13,7 @@ use crate::image::locks::Lease;
 use crate::image::store::Inner;
 use crate::image::tarball::{Entry, Kind, TarReader};
 
-const MAX_MEMBERS: u64 = 100_000;
+const MAX_MEMBERS: u64 = 20_000;
 const BUFFER: usize = 128 * 1024;
 /// What says which images there are; kept in memory.
 const DOCUMENTS: [&str; 2] = ["index.json", "manifest.json"];

@@ -83,7 +83,7 @@ impl Inner {
         let plan = Arc::new(found.plan);
         let lease = self.lease_layers(&plan);
         for layer in &plan.layers {
-            let here = self.layers.contains(&layer.plan.chain_id);
+            let here = self.layers.contains(layer.plan.chain_id());
             if !here && !self.blobs.contains(&layer.blob.digest) {
                 let reason = format!("layer `{}` is missing", layer.blob.digest);
                 return Err(ImageError::malformed("image archive", reason));
@@ -101,7 +101,7 @@ impl Inner {
 
     fn lease_layers(&self, plan: &Plan) -> Lease {
         let mut lease = self.leases.lease();
-        lease.add(plan.layers.iter().map(|layer| &layer.plan.chain_id));
+        lease.add(plan.layers.iter().map(|layer| layer.plan.chain_id()));
         lease
     }
 }

@@ -19,7 +19,11 @@ fn image() -> TestImage {
     TestImage::new(&[&[("a", b"one")], &[("b", b"two")], &[("a", b"one")]])
 }
 
-async fn load(store: &ImageStore, archive: &[u8], name: Option<&str>) -> Result<Vec<Image>, ImageError> {
+async fn load(
+    store: &ImageStore,
+    archive: &[u8],
+    name: Option<&str>,
+) -> Result<Vec<Image>, ImageError> {
     store.load(Cursor::new(archive.to_vec()), name).await
 }
 
@@ -43,7 +47,10 @@ async fn both_kinds_of_archive_give_the_same_image() {
         assert_eq!(loaded[0].tags, ["docker.io/library/app:v1"]);
         assert_eq!(loaded[0].repo_digests, [""; 0], "no registry said so");
         assert_eq!(store.resolve("app:v1").unwrap(), loaded[0]);
-        assert_eq!((count(&root, "layers"), count(&root, "blobs/sha256")), (3, 2));
+        assert_eq!(
+            (count(&root, "layers"), count(&root, "blobs/sha256")),
+            (3, 2)
+        );
     }
 }
 
@@ -54,7 +61,10 @@ async fn a_file_loads_like_a_stream() {
     let path = root.path().join("image.tar");
     std::fs::write(&path, image.docker_archive(&["a:1", "b:2"])).unwrap();
     let loaded = store.load_file(&path, None).await.unwrap();
-    assert_eq!(loaded[0].tags, ["docker.io/library/a:1", "docker.io/library/b:2"]);
+    assert_eq!(
+        loaded[0].tags,
+        ["docker.io/library/a:1", "docker.io/library/b:2"]
+    );
     let missing = store.load_file(&root.path().join("none"), None).await;
     assert!(matches!(missing, Err(ImageError::Storage { .. })));
 }
@@ -62,7 +72,10 @@ async fn a_file_loads_like_a_stream() {
 #[tokio::test]
 async fn a_given_name_is_for_nameless_images_only() {
     let image = image();
-    for annotations in [json!({}), json!({"org.opencontainers.image.ref.name": "v1"})] {
+    for annotations in [
+        json!({}),
+        json!({"org.opencontainers.image.ref.name": "v1"}),
+    ] {
         let (store, _root) = store();
         let archive = image.oci_archive(&annotations);
         let nameless = load(&store, &archive, None).await.unwrap();
@@ -94,9 +107,21 @@ async fn a_broken_archive_is_refused_and_leaves_nothing() {
         ("not a tar", b"hello".to_vec(), "ends too early"),
         ("cut", whole[..whole.len() / 2].to_vec(), "ends too early"),
         ("wrong blob", wrong_blob.finish(), "failed verification"),
-        ("escaping config", no_blobs.finish(), "`../../etc/passwd` is missing"),
-        ("missing layer", no_layer.oci_archive(&json!({})), "is missing"),
-        ("wrong diff id", wrong_diff_id().docker_archive(&["a"]), "failed verification"),
+        (
+            "escaping config",
+            no_blobs.finish(),
+            "`../../etc/passwd` is missing",
+        ),
+        (
+            "missing layer",
+            no_layer.oci_archive(&json!({})),
+            "is missing",
+        ),
+        (
+            "wrong diff id",
+            wrong_diff_id().docker_archive(&["a"]),
+            "failed verification",
+        ),
     ] {
         let (store, root) = store();
         let error = load(&store, &archive, None).await.unwrap_err().to_string();
@@ -119,6 +144,8 @@ async fn an_archive_beyond_the_limit_is_refused() {
     config.limits.archive_bytes = 4096;
     let root = tempfile::tempdir().unwrap();
     let store = ImageStore::open(root.path(), config).unwrap();
-    let error = load(&store, &image().docker_archive(&["a"]), None).await.unwrap_err();
+    let error = load(&store, &image().docker_archive(&["a"]), None)
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("archive_bytes"), "{error}");
 }

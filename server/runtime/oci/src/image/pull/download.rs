@@ -18,7 +18,7 @@ use crate::image::manifest::Descriptor;
 use crate::image::registry::{Failure, Remote};
 use crate::image::store::Inner;
 
-const CHUNKS_IN_FLIGHT: usize = 8;
+const CHUNKS_IN_FLIGHT: usize = 4;
 /// Broken connections in a row without a byte of progress.
 const MAX_STALLS: u32 = 3;
 const RETRY_AFTER: Duration = Duration::from_millis(200);
@@ -32,7 +32,7 @@ impl Inner {
         progress: &Fanout,
     ) -> Result<(), ImageError> {
         let _one_at_a_time = self.blob_locks.lock(&layer.blob.digest).await;
-        if self.layers.contains(&layer.plan.chain_id) || self.blobs.contains(&layer.blob.digest) {
+        if self.layers.contains(layer.plan.chain_id()) || self.blobs.contains(&layer.blob.digest) {
             return Ok(());
         }
         let Ok(_slot) = self.downloads.acquire().await else {

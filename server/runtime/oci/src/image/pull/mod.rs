@@ -159,7 +159,7 @@ impl Inner {
             &self.host,
             &self.config.limits,
         )?;
-        lease.add(plan.layers.iter().map(|layer| &layer.plan.chain_id));
+        lease.add(plan.layers.iter().map(|layer| layer.plan.chain_id()));
         Ok(plan)
     }
 

@@ -24,8 +24,8 @@ impl Inner {
         self: &Arc<Self>,
         layer: &PlannedLayer,
     ) -> Result<(), ImageError> {
-        let one_at_a_time = self.layer_locks.lock(&layer.plan.chain_id).await;
-        if self.layers.contains(&layer.plan.chain_id) {
+        let one_at_a_time = self.layer_locks.lock(layer.plan.chain_id()).await;
+        if self.layers.contains(layer.plan.chain_id()) {
             return Ok(());
         }
         let cancel = CancelOnDrop::default();
@@ -77,20 +77,21 @@ impl Inner {
 
     fn enter(&self, plan: &Plan, names: &Names) -> Result<Image, ImageError> {
         let _commit = self.commit.lock();
-        let mut index = Index::clone(&self.state.lock().index);
-        let since_epoch = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
+        let before = Arc::clone(&self.state.lock().index);
+        let mut index = Index::clone(&before);
+        let known = before.images.get(&plan.id);
         let record = Record {
             manifest: plan.manifest.clone(),
             size: plan.size(),
-            pulled_at_ms: u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX),
+            pulled_at_ms: known.map_or_else(now_ms, |record| record.pulled_at_ms),
         };
         index.add(&plan.id, record, &plan.target, &names.references);
         if names.in_registry {
             index.add_repo_digests(&plan.id, &plan.target, &names.references);
         }
-        index.write(&self.root)?;
+        if index != *before {
+            index.write(&self.root)?;
+        }
         let mut state = self.state.lock();
         state.index = Arc::new(index);
         let loaded = Loaded::new(plan.config.clone());
@@ -118,4 +119,9 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+fn now_ms() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    u64::try_from(since_epoch.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }

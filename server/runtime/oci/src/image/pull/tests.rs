@@ -1,6 +1,7 @@
 //! Pulls from a scripted registry. What needs a real one is in `tests/image`.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -39,7 +40,7 @@ impl Fixture {
     fn read(&self, image: &TestImage, layer: usize, file: &str) -> String {
         let diff_ids: Vec<Digest> = image.archives.iter().map(|a| Digest::of(a)).collect();
         let plan = &crate::image::layers::LayerPlan::stack(&diff_ids)[layer];
-        let path = self.store.inner.layers.fs_path(&plan.chain_id);
+        let path = self.store.inner.layers.fs_path(plan.chain_id());
         fs::read_to_string(path.join(file)).unwrap()
     }
 }
@@ -98,7 +99,14 @@ async fn a_pulled_image_is_unpacked_named_and_described() {
         (2, 0)
     );
 
-    fixture.pull(&reference).await.unwrap();
+    let index = || {
+        fs::metadata(fixture.root.path().join("index.json"))
+            .unwrap()
+            .ino()
+    };
+    let written = index();
+    assert_eq!(fixture.pull(&reference).await.unwrap(), pulled);
+    assert_eq!(index(), written, "nothing changed, nothing is synced");
     assert_eq!(
         registry.requests("/blobs/").len(),
         3,

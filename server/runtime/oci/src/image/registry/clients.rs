@@ -9,7 +9,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use reqwest::{Certificate, Client, ClientBuilder};
 
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, is_loopback};
 use super::failure::Failure;
 
 const USER_AGENT: &str = concat!("lifepod/", env!("CARGO_PKG_VERSION"));
@@ -24,6 +24,8 @@ pub(crate) struct Clients {
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Transport {
     https_only: bool,
+    /// A proxy's loopback is another machine's.
+    bypass_proxy: bool,
     skip_tls_verify: bool,
     ca_file: Option<PathBuf>,
 }
@@ -41,6 +43,7 @@ impl Clients {
         let transport = Transport {
             // Neither a redirect nor a token service may lead from TLS into the open.
             https_only: endpoint.base.scheme() == "https",
+            bypass_proxy: is_loopback(&endpoint.base),
             skip_tls_verify: endpoint.skip_tls_verify,
             ca_file: endpoint.ca_file.clone(),
         };
@@ -62,6 +65,9 @@ impl Clients {
                 .read_timeout(self.idle_timeout)
                 .https_only(transport.https_only)
                 .tls_danger_accept_invalid_certs(transport.skip_tls_verify);
+            if transport.bypass_proxy {
+                builder = builder.no_proxy();
+            }
             if let Some(path) = &transport.ca_file {
                 let unusable = |error: &dyn ToString| {
                     unusable(&format!("CA file `{}`", path.display()), error)

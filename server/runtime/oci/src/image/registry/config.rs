@@ -88,7 +88,7 @@ impl Default for Limits {
             layers: 500,
             layer_bytes: 32 * GIB,
             unpacked_layer_bytes: 64 * GIB,
-            layer_entries: 4_000_000,
+            layer_entries: 1_000_000,
             archive_bytes: 128 * GIB,
         }
     }

@@ -117,7 +117,7 @@ fn registry_base(registry: &str, plain_http: Option<bool>) -> Result<Url, String
     Url::parse(&format!("http://{host}/v2/")).map_err(|error| format!("`{registry}`: {error}"))
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"

@@ -85,7 +85,7 @@ impl Remote {
                     self.preferred.store(index, Ordering::Relaxed);
                     return Ok(found);
                 }
-                Err(failure) => failures.push((index, failure)),
+                Err(failure) => failures.push((index, session.noted(failure))),
             }
         }
         Err(self.failed(failures))
@@ -137,7 +137,7 @@ impl Remote {
                     };
                     return Ok(BlobStream { response, skip });
                 }
-                Err(failure) => failures.push((index, failure)),
+                Err(failure) => failures.push((index, session.noted(failure))),
             }
         }
         Err(self.failed(failures))

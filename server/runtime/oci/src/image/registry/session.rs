@@ -3,6 +3,7 @@
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, RANGE};
 use reqwest::{Client, Response, StatusCode, Url};
 use tokio::sync::Mutex;
+use tracing::debug;
 
 use super::authorize::Challenge;
 use super::clients::Clients;
@@ -103,6 +104,17 @@ impl Session {
             url.query_pairs_mut().append_pair("ns", namespace);
         }
         Ok(url)
+    }
+
+    /// Logs a failure, since another endpoint may do and nobody would hear of it.
+    pub(super) fn noted(&self, failure: Failure) -> Failure {
+        debug!(
+            endpoint = self.label(),
+            repository = self.repository,
+            ?failure,
+            "registry endpoint failed"
+        );
+        failure
     }
 
     pub(super) fn label(&self) -> &str {

@@ -164,6 +164,10 @@ fn what_a_stranger_may_try_is_refused() {
     let chown_keeps = [pax(&[("uid", "4294967295")]), header("x", b'0', 0).to_vec()].concat();
     assert!(error_of(&chown_keeps).contains("out of range"));
 
+    let long = "p".repeat(MAX_PATH + 1);
+    let long = [pax(&[("path", &long)]), header("x", b'0', 0).to_vec()].concat();
+    assert!(error_of(&long).contains("longer than 4096"));
+
     let mut negative = header("x", b'0', 0);
     negative[124..136].fill(0xff);
     seal(&mut negative);

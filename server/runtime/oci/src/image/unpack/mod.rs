@@ -81,12 +81,16 @@ struct Unpacker {
     opened: Option<Vec<ScopedDir>>,
     /// Times of directories, set last because creating entries changes them.
     directory_times: Vec<(Vec<u8>, Timespec)>,
+    time_memory: usize,
     entries_left: u64,
     max_entries: u64,
     buffer: Box<[u8]>,
 }
 
 const COPY_BUFFER: usize = 128 * 1024;
+/// Bytes spent on remembering directory times, and what one costs besides its path.
+const MAX_TIME_MEMORY: usize = 64 << 20;
+const TIME_OVERHEAD: usize = 64;
 
 impl Unpacker {
     fn new(root: ScopedDir, lowers: Vec<PathBuf>, entries: u64) -> Result<Self, ImageError> {
@@ -95,6 +99,7 @@ impl Unpacker {
             lowers,
             opened: None,
             directory_times: Vec::new(),
+            time_memory: MAX_TIME_MEMORY,
             entries_left: entries,
             max_entries: entries,
             buffer: vec![0; COPY_BUFFER].into(),
@@ -152,8 +157,12 @@ impl Unpacker {
         Ok(())
     }
 
+    /// Remembers a time for the end. Beyond a limit no honest layer meets, memory is worth more than times.
     fn set_time_later(&mut self, path: Vec<u8>, mtime: Timespec) {
-        self.directory_times.push((path, mtime));
+        if let Some(left) = self.time_memory.checked_sub(path.len() + TIME_OVERHEAD) {
+            self.time_memory = left;
+            self.directory_times.push((path, mtime));
+        }
     }
 
     fn finish(self) -> Result<(), ImageError> {
