@@ -35,6 +35,7 @@ pub mod manifest;
 mod pods;
 mod system;
 pub mod time;
+mod word;
 
 pub use lifepod_proto::{reasons, v1 as proto};
 pub use tonic::Code;
@@ -52,6 +53,7 @@ pub use pods::{
     Created, DeleteOptions, Deleted, PodList, Pods, ResetReason, Selector, TransitionFilter,
     Updated, Wait, WaitOutcome, Watch, WatchEvent, WatchOptions, WatchStart,
 };
+pub use word::Word;
 
 /// What an SDK call answers.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -40,6 +40,8 @@ use node::{Node, Value};
 use object::Object;
 use read::Reader;
 
+pub(crate) use table::words;
+
 pub use emit::{to_json_text, to_yaml_text};
 pub use error::{DecodingError, ManifestError, Position, StrictField};
 

@@ -153,9 +153,17 @@ impl<T, C: Codec<T>> Codec<T> for Keep<C> {
 }
 
 /// The words of an enumeration, in the order Kubernetes lists them.
-pub(in crate::manifest) struct Names {
+pub(crate) struct Names {
     pub(in crate::manifest) go_type: &'static str,
     pub(in crate::manifest) words: &'static [(&'static str, i32)],
+}
+
+impl Names {
+    /// The word for a value; empty when it has none.
+    pub(crate) fn word(&self, value: i32) -> &'static str {
+        let found = self.words.iter().find(|(_, known)| *known == value);
+        found.map_or("", |(word, _)| word)
+    }
 }
 
 /// An enumeration, written as a word; left out when not given.
@@ -192,8 +200,7 @@ impl Codec<i32> for Enum {
     }
 
     fn encode(&self, value: &i32) -> Json {
-        let word = self.0.words.iter().find(|(_, known)| known == value);
-        Json::String(word.map_or("", |(word, _)| word).to_owned())
+        Json::String(self.0.word(*value).to_owned())
     }
 
     fn is_left_out(&self, value: &i32) -> bool {

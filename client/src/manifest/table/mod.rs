@@ -8,6 +8,6 @@ mod pod;
 mod security;
 mod status;
 mod volume;
-mod words;
+pub(crate) mod words;
 
 pub(super) use meta::Typed;

@@ -8,7 +8,7 @@ macro_rules! words {
     ($( $(#[$meta:meta])* $name:ident = $go:literal, $enum:ty { $( $word:literal => $variant:ident ),* $(,)? } )*) => {
         $(
             $(#[$meta])*
-            pub(super) static $name: Names = Names {
+            pub(crate) static $name: Names = Names {
                 go_type: $go,
                 words: &[ $( ($word, <$enum>::$variant as i32) ),* ],
             };

@@ -1,0 +1,190 @@
+//! `lifepod wait`.
+
+use std::time::Duration;
+
+use lifepod_client::{
+    Error, Pods, Wait, WaitOutcome,
+    proto::{self, wait_condition::Condition},
+};
+use tokio::time::Instant;
+
+use super::connect;
+use crate::{
+    args::{Global, WaitArgs},
+    duration::{self, Signed},
+    failure::{self, Failure},
+    output, targets,
+    targets::Targets,
+};
+
+const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+
+pub(super) async fn run(global: &Global, args: &WaitArgs) -> Result<(), Failure> {
+    if args.conditions.is_empty() {
+        return Err(Failure::error("unrecognized condition: []"));
+    }
+    let conditions: Vec<Condition> = args
+        .conditions
+        .iter()
+        .map(|text| condition(text))
+        .collect::<Result<_, _>>()?;
+    let names_only = match args.output.as_deref() {
+        None => false,
+        Some("name") => true,
+        Some(other) => {
+            return Err(Failure::error(format!(
+                "unexpected -o output mode: {other}"
+            )));
+        }
+    };
+    let limit = match duration::parse(&args.timeout, "--timeout")? {
+        Signed::Positive(limit) => limit,
+        Signed::Negative => WEEK,
+    };
+    let client = connect(global).await?;
+    let pods = client.pods(targets::namespace(global));
+    let names = names(&pods, args, &conditions).await?;
+    let deadline = Instant::now() + limit;
+    let mut failed = false;
+    for name in names {
+        match wait_for_all(&pods, &name, &conditions, deadline, limit.is_zero()).await {
+            Ok(true) if names_only => output::line(&format!("pod/{name}"))?,
+            Ok(true) => output::line(&format!("pod/{name} condition met"))?,
+            Ok(false) => {}
+            Err(told) => {
+                output::note(&told);
+                failed = true;
+            }
+        }
+    }
+    if failed {
+        Err(Failure::Exit(1))
+    } else {
+        Ok(())
+    }
+}
+
+async fn names(
+    pods: &Pods,
+    args: &WaitArgs,
+    conditions: &[Condition],
+) -> Result<Vec<String>, Failure> {
+    if args.targets.is_empty() {
+        return Err(Failure::error("resource(s) must be provided"));
+    }
+    let names = Targets::parse(&args.targets)?.names;
+    if !names.is_empty() {
+        return Ok(names);
+    }
+    if !args.all && args.selector.is_empty() {
+        return Err(Failure::error(
+            "resource(s) were provided, but no name was specified",
+        ));
+    }
+    let found = pods.list(&args.selector.selector()).await?.pods;
+    let gone = conditions
+        .iter()
+        .any(|condition| matches!(condition, Condition::Deleted(_)));
+    if found.is_empty() && !gone {
+        return Err(Failure::error("no matching resources found"));
+    }
+    Ok(found
+        .into_iter()
+        .filter_map(|pod| pod.metadata)
+        .map(|metadata| metadata.name)
+        .collect())
+}
+
+/// Waits for several conditions, one after the other. False when there is nothing to be told about success.
+async fn wait_for_all(
+    pods: &Pods,
+    name: &str,
+    conditions: &[Condition],
+    deadline: Instant,
+    looks_once: bool,
+) -> Result<bool, String> {
+    let mut tells = true;
+    for condition in conditions {
+        let creates = matches!(condition, Condition::Created(_));
+        let deletes = matches!(condition, Condition::Deleted(_));
+        if !creates {
+            match pods.get(name).await {
+                Ok(_) => {}
+                // What is gone already is not told of.
+                Err(error) if deletes && error.is_not_found() => {
+                    tells = false;
+                    continue;
+                }
+                Err(error) => return Err(failure::told(&error, "")),
+            }
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        let wait = Wait::condition(condition.clone()).within(left);
+        let outcome = pods
+            .wait(name, wait)
+            .await
+            .map_err(|error: Error| failure::told(&error, ""))?;
+        match outcome {
+            WaitOutcome::Met { .. } => {}
+            WaitOutcome::Impossible { message, .. } => {
+                return Err(format!(
+                    "error: the condition on pods/{name} can never be met: {message}"
+                ));
+            }
+            WaitOutcome::TimedOut { .. } if looks_once => {
+                return Err(format!("error: condition not met for pods/{name}"));
+            }
+            WaitOutcome::TimedOut { .. } if creates => {
+                return Err("error: timed out waiting for the condition".to_owned());
+            }
+            WaitOutcome::TimedOut { .. } => {
+                return Err(format!(
+                    "error: timed out waiting for the condition on pods/{name}"
+                ));
+            }
+        }
+    }
+    Ok(tells)
+}
+
+fn condition(text: &str) -> Result<Condition, Failure> {
+    match text.split_once('=') {
+        None if text == "delete" => Ok(Condition::Deleted(proto::DeletedWait {})),
+        None if text == "create" => Ok(Condition::Created(proto::CreatedWait {})),
+        Some(("condition", rest)) => {
+            let (kind, value) = rest.split_once('=').unwrap_or((rest, "true"));
+            Ok(Condition::PodCondition(proto::PodConditionWait {
+                r#type: kind.to_owned(),
+                status: status(value)?.into(),
+            }))
+        }
+        Some(("phase", value)) => Ok(Condition::Phase(phase(value)?.into())),
+        Some(("jsonpath", rest)) => match rest.split_once('=') {
+            Some(("{.status.phase}" | ".status.phase", value)) => {
+                Ok(Condition::Phase(phase(value)?.into()))
+            }
+            _ => Err(Failure::error(format!(
+                "only {{.status.phase}}=PHASE is supported, not jsonpath {rest:?}"
+            ))),
+        },
+        _ => Err(Failure::error(format!("unrecognized condition: {text:?}"))),
+    }
+}
+
+fn status(value: &str) -> Result<proto::ConditionStatus, Failure> {
+    match value.to_lowercase().as_str() {
+        "true" => Ok(proto::ConditionStatus::True),
+        "false" => Ok(proto::ConditionStatus::False),
+        "unknown" => Ok(proto::ConditionStatus::Unknown),
+        _ => Err(Failure::error(format!(
+            "unrecognized condition value: {value:?}"
+        ))),
+    }
+}
+
+fn phase(value: &str) -> Result<proto::PodPhase, Failure> {
+    let value = value.trim_matches(['"', '\'']);
+    let name = format!("POD_PHASE_{}", value.to_uppercase());
+    proto::PodPhase::from_str_name(&name)
+        .ok_or_else(|| Failure::error(format!("unrecognized phase: {value:?}")))
+}

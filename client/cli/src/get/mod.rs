@@ -1,0 +1,7 @@
+//! Pods as rows of a table.
+
+pub mod columns;
+pub mod row;
+
+pub use columns::{Columns, table};
+pub use row::Row;

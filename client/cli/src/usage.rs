@@ -1,0 +1,74 @@
+//! Mistakes on the command line, told as kubectl does.
+
+use clap::{
+    Error,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+
+use crate::output;
+
+/// Tells what is wrong with the command line, or prints the help that was asked for. Gives back the exit code.
+pub(crate) fn tell(error: &Error) -> i32 {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        return match output::data(&error.to_string()) {
+            Ok(()) => 0,
+            Err(failure) => failure.exit_code(),
+        };
+    }
+    let command = command();
+    let text = match (error.kind(), argument(error)) {
+        (ErrorKind::UnknownArgument, Some(flag)) if flag.starts_with('-') => {
+            format!("error: unknown flag: {flag}\nSee '{command} --help' for usage.")
+        }
+        (ErrorKind::InvalidSubcommand, _) => {
+            let name = value(error, ContextKind::InvalidSubcommand).unwrap_or_default();
+            format!(
+                "error: unknown command {name:?} for \"lifepod\"\n\nRun 'lifepod --help' for usage."
+            )
+        }
+        (ErrorKind::ValueValidation | ErrorKind::InvalidValue, Some(flag)) => {
+            let flag = flag
+                .split_whitespace()
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            let given = value(error, ContextKind::InvalidValue).unwrap_or_default();
+            format!(
+                "error: invalid argument {given:?} for \"{flag}\" flag\nSee '{command} --help' for usage."
+            )
+        }
+        _ => error.to_string().trim_end().to_owned(),
+    };
+    output::note(&text);
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        0
+    } else {
+        1
+    }
+}
+
+fn argument(error: &Error) -> Option<String> {
+    value(error, ContextKind::InvalidArg)
+}
+
+fn value(error: &Error, kind: ContextKind) -> Option<String> {
+    match error.get(kind)? {
+        ContextValue::String(text) => Some(text.clone()),
+        ContextValue::Strings(texts) => texts.first().cloned(),
+        _ => None,
+    }
+}
+
+/// The command that was meant, as far as it was typed.
+fn command() -> String {
+    let mut words = std::env::args()
+        .skip(1)
+        .take_while(|word| !word.starts_with('-'));
+    match words.next() {
+        Some(word) => format!("lifepod {word}"),
+        None => "lifepod".to_owned(),
+    }
+}
