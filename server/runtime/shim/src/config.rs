@@ -113,9 +113,4 @@ impl SandboxDir {
     pub fn exits(&self) -> PathBuf {
         self.0.join("exits")
     }
-
-    /// libcontainer's scratch space.
-    pub fn runtime(&self) -> PathBuf {
-        self.0.join("runtime")
-    }
 }

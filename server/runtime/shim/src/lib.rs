@@ -13,7 +13,6 @@
 //!   shim.sock         control socket, mode 0600
 //!   shim.log          the shim's own few words
 //!   exits/<id>.json   one durable record per ended container
-//!   runtime/          libcontainer's scratch space, empty once a container runs
 //! ```
 //!
 //! This library does no I/O loop of its own: [`frame`] and [`fds`] are non-blocking building blocks

@@ -74,7 +74,6 @@ fn start(dir: SandboxDir) -> Result<(), Error> {
 
 fn prepare(dir: SandboxDir, config: SandboxConfig) -> Result<(Shim, Ready), Error> {
     fs::create_dir_all(dir.exits())?;
-    fs::create_dir_all(dir.runtime())?;
     daemon::settle(&dir)?;
     let namespaces = sandbox::create(&config)?;
     let ready = Ready {

@@ -35,7 +35,8 @@ pub(crate) fn create(config: &SandboxConfig) -> io::Result<Namespaces> {
 #[expect(unsafe_code, reason = "unshare(2) can break threads; there are none")]
 fn unshare(flags: UnshareFlags) -> io::Result<()> {
     // SAFETY: the process has one thread and the flags leave its descriptors alone.
-    Ok(unsafe { rustix::thread::unshare_unsafe(flags)? })
+    unsafe { rustix::thread::unshare_unsafe(flags)? };
+    Ok(())
 }
 
 /// Only parameters that belong to a namespace of this sandbox; others are the host's.

@@ -73,6 +73,11 @@ impl Outputs {
         self.streams.iter().all(|output| output.source.is_none()) && !self.is_stuck()
     }
 
+    /// Why the log cannot be written, if it cannot.
+    pub(crate) fn log_failure(&self) -> Option<String> {
+        self.log.as_ref().and_then(LogFile::failure)
+    }
+
     /// The log cannot be written at the moment.
     pub(crate) fn is_stuck(&self) -> bool {
         self.log.as_ref().is_some_and(|log| !log.is_ready())

@@ -18,7 +18,7 @@ pub(crate) fn create(layout: &Layout, cgroup: &Cgroup) -> io::Result<()> {
     loop {
         match create_once(layout, cgroup) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && attempt < ATTEMPTS => {
-                attempt += 1
+                attempt += 1;
             }
             result => return result,
         }

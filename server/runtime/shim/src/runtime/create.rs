@@ -3,9 +3,9 @@
 use std::{
     error::Error,
     fmt::Write as _,
-    fs, io,
+    io,
     os::{
-        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+        fd::{AsFd, BorrowedFd, OwnedFd},
         unix::net::UnixListener,
     },
     path::{Path, PathBuf},
@@ -30,8 +30,6 @@ use crate::{
 pub(crate) struct CreatePlan<'a> {
     pub(crate) id: &'a str,
     pub(crate) bundle: &'a Path,
-    /// For libcontainer's own files; emptied again when the container runs.
-    pub(crate) scratch: PathBuf,
     pub(crate) layout: &'a Layout,
     pub(crate) cgroup: &'a Cgroup,
     pub(crate) prepared: Prepared,
@@ -44,14 +42,7 @@ pub(crate) struct CreatePlan<'a> {
 pub(crate) fn create(mut plan: CreatePlan<'_>, reporter: Reporter) -> io::Result<i32> {
     match sys::fork(plan.prepared.directory.as_ref().map(AsFd::as_fd))? {
         Fork::Parent(pid) => Ok(pid),
-        Fork::Child => {
-            let scratch = plan.scratch.clone();
-            run_child(
-                reporter,
-                |reporter| make_container(&mut plan, reporter),
-                || drop(fs::remove_dir_all(scratch)),
-            )
-        }
+        Fork::Child => run_child(&reporter, || make_container(&mut plan, &reporter)),
     }
 }
 
@@ -62,12 +53,9 @@ fn make_container(plan: &mut CreatePlan<'_>, reporter: &Reporter) -> Result<(), 
     let bundle = adapted_bundle(plan)?;
     let console = match plan.stdio {
         Some(_) => None,
-        None => Some(
-            Console::open(&plan.scratch)
-                .map_err(|error| failed("open a console socket", &error))?,
-        ),
+        None => Some(Console::open().map_err(|error| failed("open a console socket", &error))?),
     };
-    let state = plan.scratch.join("state");
+    let state = Path::new(hide::SCRATCH).join("state");
     let mut builder = ContainerBuilder::new(plan.id.to_owned(), SyscallType::default())
         .with_executor(Program::new(reporter))
         .with_console_socket(console.as_ref().map(|console| &console.path))
@@ -125,7 +113,7 @@ fn adapted_bundle(plan: &CreatePlan<'_>) -> Result<PathBuf, Failure> {
     let views_of = spec::mounts_cgroup(&spec).then_some(plan.cgroup);
     let views = hide::hide_cgroups(plan.layout, views_of)
         .map_err(|error| failed("hide the cgroups", &error))?;
-    let target = plan.scratch.join("bundle");
+    let target = Path::new(hide::SCRATCH).join("bundle");
     spec::adapt(spec, plan.bundle, &views, &target)?;
     Ok(target)
 }
@@ -137,13 +125,11 @@ struct Console {
 }
 
 impl Console {
-    fn open(scratch: &Path) -> io::Result<Self> {
-        let directory = fs::File::open(scratch)?;
-        // The path itself may be longer than a socket address allows.
-        let short = PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd()));
+    fn open() -> io::Result<Self> {
+        let path = Path::new(hide::SCRATCH).join("console.sock");
         Ok(Self {
-            listener: UnixListener::bind(short.join("console.sock"))?,
-            path: scratch.join("console.sock"),
+            listener: UnixListener::bind(&path)?,
+            path,
         })
     }
 

@@ -59,7 +59,7 @@ pub(crate) fn exec(plan: ExecPlan<'_>, reporter: Reporter) -> io::Result<i32> {
     };
     match sys::fork(directory.as_ref().map(AsFd::as_fd))? {
         Fork::Parent(pid) => Ok(pid),
-        Fork::Child => run_child(reporter, |reporter| join(&plan, reporter), || ()),
+        Fork::Child => run_child(&reporter, || join(&plan, &reporter)),
     }
 }
 

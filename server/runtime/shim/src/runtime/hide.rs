@@ -5,6 +5,9 @@
 //! cgroup without waiting, and its children inherit that. So the cgroup file systems are unmounted in
 //! a mount namespace of this child's own, and an empty tmpfs in their place makes libcontainer see a
 //! v1 machine without a single controller: nothing to make, nothing to move.
+//!
+//! The tmpfs has a second use: libcontainer's own files live there, cost no disk, and are gone with the
+//! last process that sees them.
 
 use std::{fs, io, path::PathBuf};
 
@@ -19,6 +22,9 @@ use rustix::{
 };
 
 const ROOT: &str = "/sys/fs/cgroup";
+
+/// Where libcontainer may leave files, once the cgroups are hidden.
+pub(super) const SCRATCH: &str = "/sys/fs/cgroup/scratch";
 
 /// The container's own cgroup in one hierarchy, moved aside for the container's `/sys/fs/cgroup`.
 #[derive(Clone, Debug)]
@@ -52,8 +58,9 @@ pub(super) fn hide_cgroups(layout: &Layout, views_of: Option<&Cgroup>) -> io::Re
         ROOT,
         "tmpfs",
         MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC,
-        c"size=64k,mode=755",
+        c"size=4m,mode=755",
     )?;
+    fs::create_dir(SCRATCH)?;
     let mut views = Vec::new();
     for (number, (name, tree)) in trees.into_iter().enumerate() {
         // Not the hierarchy's own name: libcontainer recognises hierarchies by that.

@@ -30,22 +30,14 @@ use lifepod_shim::protocol::{ErrorCode, Failure};
 
 use crate::sys::exit_now;
 
-/// Runs a child's work, reports if it failed, cleans up when nobody waits any more, and ends the process.
-pub(crate) fn run_child(
-    reporter: Reporter,
-    work: impl FnOnce(&Reporter) -> Result<(), Failure>,
-    cleanup: impl FnOnce(),
-) -> ! {
-    let result = catch_unwind(AssertUnwindSafe(|| work(&reporter))).unwrap_or_else(|_| {
-        Err(Failure::new(
-            ErrorCode::Io,
-            "the shim's child panicked; see its log",
-        ))
+/// Runs a child's work and ends the process, whatever happens.
+pub(crate) fn run_child(reporter: &Reporter, work: impl FnOnce() -> Result<(), Failure>) -> ! {
+    let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let text = "the shim's child panicked; see its log";
+        Err(Failure::new(ErrorCode::Io, text))
     });
     if let Err(failure) = &result {
         reporter.failed(failure);
     }
-    drop(reporter);
-    cleanup();
     exit_now(i32::from(result.is_err()))
 }

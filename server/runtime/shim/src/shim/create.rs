@@ -1,6 +1,6 @@
 //! Creating containers.
 
-use std::{fs, io, os::fd::OwnedFd};
+use std::{io, os::fd::OwnedFd};
 
 use lifepod_shim::{
     UnixNanos,
@@ -92,8 +92,6 @@ impl Shim {
         cgroup: &Cgroup,
         prepared: Prepared,
     ) -> Result<(), Failure> {
-        let scratch = self.dir.runtime().join(&call.id);
-        make_empty(&scratch).map_err(machine_failed)?;
         let log = call
             .log
             .clone()
@@ -112,7 +110,6 @@ impl Shim {
         let plan = CreatePlan {
             id: &call.id,
             bundle: &call.bundle,
-            scratch,
             layout: &self.layout,
             cgroup,
             prepared,
@@ -296,15 +293,6 @@ fn new_container(
         retry_log_at: None,
         deletion: None,
     }
-}
-
-/// libcontainer refuses to start where it finds something.
-fn make_empty(directory: &std::path::Path) -> io::Result<()> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    fs::create_dir_all(directory)
 }
 
 fn pipes(stdin: bool) -> io::Result<(ProgramStdio, OurEnds)> {

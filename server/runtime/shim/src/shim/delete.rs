@@ -1,10 +1,7 @@
 //! Deleting containers: kill, wait, remove, answer. Never blocks; looks again when something died, and
 //! after growing pauses.
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use lifepod_shim::{
     ExitRecord,
@@ -140,7 +137,6 @@ impl Shim {
         if let Some(stdin) = container.stdin.take() {
             stdin.close(&mut self.reactor);
         }
-        let _ = fs::remove_dir_all(self.dir.runtime().join(&container.id));
         if let Err(error) = ExitRecord::forget(&self.dir, &container.id) {
             note(format_args!(
                 "cannot remove the exit record of `{}`: {error}",

@@ -63,7 +63,7 @@ impl Shim {
             let mut record = record.clone();
             container.outputs.drain(&mut self.reactor);
             container.outputs.close(&mut self.reactor);
-            record.log_error = container.outputs.log.as_ref().and_then(|log| log.failure());
+            record.log_error = container.outputs.log_failure();
             container.phase = Phase::Recording {
                 record,
                 attempts: 0,

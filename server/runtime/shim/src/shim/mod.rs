@@ -126,7 +126,7 @@ impl Shim {
             Source::Stdin(container) => self.on_stdin(container, false),
             Source::AttachedInput(container, _) => self.on_stdin(container, true),
             Source::AttachedOutput(container, key) => {
-                self.on_attached_output(container, key, flags)
+                self.on_attached_output(container, key, flags);
             }
         }
     }

@@ -36,7 +36,7 @@ impl Shim {
                 group,
             } => Some(self.signal_exec(&exec, signal, group)),
             Call::Resize { container, size } => {
-                Some(self.with_terminal(&container, |fd| Ok(set_size(fd, size)?)))
+                Some(self.with_terminal(&container, |fd| set_size(fd, size)))
             }
             Call::CloseStdin { container } => Some(self.close_stdin(&container)),
             Call::Attach(attach) => Some(self.attach(&attach, incoming.fds)),

@@ -5,7 +5,7 @@ use std::fs;
 use lifepod_shim::{cgroup::Cgroup, protocol::Call};
 use serde_json::json;
 
-use crate::support::{Sandbox, cgroup_directories, wait_until};
+use crate::support::{Sandbox, machine::cgroup_directories, wait_until};
 
 /// A shell that grows until somebody stops it.
 const GROW: &str = "x=0123456789abcdef; while :; do x=$x$x; done";
@@ -124,8 +124,7 @@ fn a_memory_limit_too_small_for_the_setup_is_a_failure_and_no_hang() {
 #[test]
 fn devices_not_granted_can_be_made_but_not_opened() {
     let sandbox = Sandbox::start();
-    // 10:237 is /dev/loop-control: exists everywhere and is in no default list. Character device 1:11 is
-    // the kernel log, 1:3 is null.
+    // Character device 1:11 is the kernel log, 1:3 is null.
     let script = "mknod /dev/log c 1 11 && mknod /dev/own-null c 1 3 && echo x > /dev/own-null && echo null; \
                   head -c1 /dev/log || echo denied";
     assert_eq!(sandbox.run_to_end("c", script).exit_code, 0);
@@ -141,7 +140,7 @@ fn devices_not_granted_can_be_made_but_not_opened() {
             .any(|line| line.contains("Operation not permitted")),
         "{lines:?}"
     );
-    assert_eq!(lines.last().unwrap(), "denied");
+    assert!(lines.contains(&"denied".to_owned()), "{lines:?}");
     sandbox.shut_down();
 }
 
@@ -160,6 +159,6 @@ fn the_container_sees_its_own_cgroup_read_only() {
         lines.contains(&"1".to_owned()),
         "its own init is in there: {lines:?}"
     );
-    assert_eq!(lines.last().unwrap(), "read-only");
+    assert!(lines.contains(&"read-only".to_owned()), "{lines:?}");
     sandbox.shut_down();
 }

@@ -13,7 +13,7 @@ use lifepod_shim::{
 };
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{Client, Sandbox, alive, connect, run_shim, wait_until};
+use crate::support::{Client, Sandbox, alive, client::connect, run_shim, wait_until};
 
 #[test]
 fn an_exit_while_nobody_listens_waits_in_the_state_and_on_disk() {

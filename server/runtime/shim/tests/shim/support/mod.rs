@@ -1,8 +1,8 @@
 //! A sandbox with busybox in it, and a client that speaks the protocol with blocking calls.
 
 mod bundle;
-mod client;
-mod machine;
+pub(crate) mod client;
+pub(crate) mod machine;
 
 use std::{
     fs,
@@ -18,8 +18,8 @@ use lifepod_shim::{
 };
 
 pub(crate) use bundle::Bundle;
-pub(crate) use client::{Client, connect};
-pub(crate) use machine::{cgroup_directories, leftovers};
+pub(crate) use client::Client;
+pub(crate) use machine::leftovers;
 
 /// Longer than anything here takes on a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
