@@ -2,42 +2,48 @@
 
 use crate::{setup, steps};
 use anyhow::Result;
-use clap::ValueEnum;
 
 /// Measure, with optimized builds; figures go to standard output
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What to measure
+    #[command(subcommand)]
     what: Subject,
-    /// How many pods, where it applies
-    #[arg(long, default_value_t = 200)]
-    pods: u16,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, clap::Subcommand)]
 enum Subject {
+    /// Starting, ending and deleting pods, memory and idle load, next to other runtimes in the same run
+    ///
+    /// With --runs 3 everything is repeated and medians are reported. See `-- --help` for more.
+    Start {
+        /// Passed on to the measuring program
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
     /// Attaching pods to the network and detaching them
-    Network,
+    Network {
+        /// How many pods
+        #[arg(long, default_value_t = 200)]
+        pods: u16,
+    },
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     setup::ensure()?;
-    match args.what {
-        Subject::Network => {
-            let pods = args.pods.to_string();
-            let example = [
-                "-p",
-                "lifepod-oci",
-                "--example",
-                "network_latency",
-                "--",
-                &pods,
-            ];
-            steps::run(
-                steps::cargo()
-                    .args(["run", "--release", "--quiet"])
-                    .args(example),
-            )
+    match &args.what {
+        Subject::Start { rest } => {
+            let program = ["-p", "lifepod-load", "--", "start"];
+            run_optimized(&program, rest)
+        }
+        Subject::Network { pods } => {
+            let program = ["-p", "lifepod-oci", "--example", "network_latency", "--"];
+            run_optimized(&program, &[pods.to_string()])
         }
     }
+}
+
+fn run_optimized(program: &[&str], arguments: &[String]) -> Result<()> {
+    let mut command = steps::cargo();
+    command.args(["run", "--release", "--quiet"]).args(program);
+    steps::run(command.args(arguments))
 }

@@ -90,6 +90,19 @@ impl Shell<'_> {
         Ok(text.into_owned())
     }
 
+    /// Runs a command again and again until it prints `wanted`, and shows that once: what is logged
+    /// after an answer was sent needs its moment.
+    fn run_until(&self, arguments: &[&str], wanted: &str) -> Result<()> {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            let output = self.command(arguments).output().context("cannot run lifepod")?;
+            if String::from_utf8_lossy(&output.stdout).contains(wanted) {
+                return self.run(arguments).map(|_| ());
+            }
+            ensure!(Instant::now() < end, "`lifepod {}` never printed `{wanted}`", arguments.join(" "));
+        }
+    }
+
     /// Types into `lifepod exec -it POD -- sh`, as the article does.
     fn type_into_shell(&self) -> Result<String> {
         let arguments = ["exec", "-it", POD, "--", "sh"];

@@ -3,7 +3,6 @@
 use anyhow::{Context, Result, bail, ensure};
 use std::{
     io::{Read, Write},
-    os::fd::AsRawFd as _,
     process::Command,
     sync::mpsc,
     thread,
@@ -16,7 +15,6 @@ pub(super) fn type_into(command: Command, lines: &str, patience: Duration) -> Re
     let (pty, pts) = pty_process::blocking::open().context("no terminal")?;
     pty.resize(pty_process::Size::new(24, 100))?;
     let mut process = spawn(command, pts)?;
-    ensure!(pty.as_raw_fd() >= 0, "the terminal is open");
     let (tell, told) = mpsc::channel();
     let pty = std::sync::Arc::new(pty);
     let reader = std::sync::Arc::clone(&pty);
@@ -31,7 +29,7 @@ pub(super) fn type_into(command: Command, lines: &str, patience: Duration) -> Re
     });
     let (mut shown, end) = (Vec::new(), Instant::now() + patience);
     let mut waiting = lines.split_inclusive('\n');
-    let mut next = waiting.next();
+    let (mut next, mut answered) = (waiting.next(), 0);
     loop {
         match told.recv_timeout(Duration::from_millis(50)) {
             Ok(chunk) => shown.extend(chunk),
@@ -45,9 +43,9 @@ pub(super) fn type_into(command: Command, lines: &str, patience: Duration) -> Re
             }
             Err(mpsc::RecvTimeoutError::Timeout) => {}
         }
-        if let Some(line) = next.filter(|_| shown.ends_with(b"# ")) {
+        if let Some(line) = next.filter(|_| shown.len() > answered && shown.ends_with(b"# ")) {
             (&*pty).write_all(line.as_bytes())?;
-            shown.push(b' ');
+            answered = shown.len();
             next = waiting.next();
         }
     }
