@@ -43,7 +43,15 @@ pub(crate) fn run(_args: &Args) -> Result<()> {
     let stopped = step("stop lifepodd", || Daemon::stop(daemon))?;
     walked?;
     ensure!(stopped.success(), "lifepodd ended with {stopped}");
+    step("lifepodd cleanup", || clean_up(&stage))?;
     check_leaks(&leaks)
+}
+
+/// Removes what a stopped server keeps for pods that run on: the bridge and the firewall table.
+fn clean_up(stage: &Stage) -> Result<()> {
+    let mut command = Command::new(&stage.binaries.lifepodd);
+    command.arg("--config").arg(stage.config_file()).arg("cleanup");
+    crate::steps::run(&mut command)
 }
 
 fn check_leaks(leaks: &Leaks) -> Result<()> {
