@@ -40,18 +40,15 @@ pub(crate) fn run(_args: &Args) -> Result<()> {
     let leaks = stage.watch_leaks()?;
     let daemon = step("start lifepodd", || stage.start_daemon())?;
     let walked = walk(&stage).with_context(|| format!("the server's log:\n{}", daemon.log()));
+    if walked.is_err() {
+        // Nothing of a failed demo is to stay either; why it failed is told below.
+        let _ = Shell { stage: &stage }.run(&["delete", "pods", "--all", "--now"]);
+    }
     let stopped = step("stop lifepodd", || Daemon::stop(daemon))?;
     walked?;
     ensure!(stopped.success(), "lifepodd ended with {stopped}");
-    step("lifepodd cleanup", || clean_up(&stage))?;
+    step("lifepodd cleanup", || stage.clean_up())?;
     check_leaks(&leaks)
-}
-
-/// Removes what a stopped server keeps for pods that run on: the bridge and the firewall table.
-fn clean_up(stage: &Stage) -> Result<()> {
-    let mut command = Command::new(&stage.binaries.lifepodd);
-    command.arg("--config").arg(stage.config_file()).arg("cleanup");
-    crate::steps::run(&mut command)
 }
 
 fn check_leaks(leaks: &Leaks) -> Result<()> {
