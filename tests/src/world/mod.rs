@@ -9,6 +9,7 @@
 
 mod checker;
 mod cli;
+mod gate;
 mod manifests;
 mod observer;
 mod terminal;
@@ -16,6 +17,7 @@ mod timeline;
 
 pub use checker::{Checker, Scope, subject_key};
 pub use cli::{Cli, Ran};
+pub use gate::{Gate, Visitor};
 pub use manifests::{IMAGE, SLEEPER, script_pod};
 pub use observer::{Observer, SOON};
 pub use terminal::Terminal;
@@ -196,6 +198,7 @@ impl World {
         let newest = self.client.server_info().await?.revision;
         self.watch.check(newest).await?;
         self.stop_daemon()?;
+        block_in_place(|| self.stage.clean_up())?;
         block_in_place(|| self.leaks.expect_none(PATIENCE))?;
         self.finished = true;
         Ok(())

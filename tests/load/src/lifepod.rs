@@ -1,0 +1,239 @@
+//! The server under test, as a client sees it: calls on one connection, and a watcher on another.
+
+use crate::{
+    bundle::{CPU, MEMORY, PROGRAM},
+    observer::{Observer, Seen, subject},
+    processes,
+};
+use anyhow::{Context, Result, ensure};
+use lifepod_client::{
+    Client, DeleteOptions, ExecOptions, Pods, manifest,
+    proto::{self, PodPhase, transition_subject::Subject},
+};
+use serde_json::json;
+use std::{
+    path::Path,
+    time::{Duration, Instant, SystemTime},
+};
+
+/// Nothing that is measured may take longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+const IMAGE: &str = "busybox";
+
+/// A client and a watcher.
+#[derive(Debug)]
+pub(crate) struct Lifepod {
+    pub(crate) pods: Pods,
+    pub(crate) observer: Observer,
+}
+
+/// When the steps of a start became durable, counted from the call that created the pod.
+#[derive(Debug)]
+pub(crate) struct Started {
+    /// Until the watcher saw Running.
+    pub(crate) took: Duration,
+    /// Each step with its own share.
+    pub(crate) steps: Vec<(&'static str, Duration)>,
+}
+
+impl Lifepod {
+    pub(crate) async fn connect(socket: &Path) -> Result<Self> {
+        let client = Client::connect(format!("unix://{}", socket.display())).await?;
+        Ok(Self {
+            pods: client.pods("default"),
+            observer: Observer::connect(socket).await?,
+        })
+    }
+
+    /// Creates a pod and waits until the watcher has seen it run.
+    pub(crate) async fn start(&mut self, pod: proto::Pod) -> Result<Started> {
+        self.observer.forget();
+        let name = name_of(&pod);
+        let (began, clock) = (Instant::now(), SystemTime::now());
+        self.pods.create(pod).await?;
+        let mut steps = Steps::new(clock);
+        let what = format!("{name} Running");
+        let running = self.observer.until(PATIENCE, &what, |seen| {
+            seen.pod() == name && {
+                steps.note(seen);
+                seen.phase(PodPhase::Running)
+            }
+        });
+        let running = running.await?;
+        steps.end("seen by the watcher", running.clock);
+        Ok(Started {
+            took: running.at - began,
+            steps: steps.shares,
+        })
+    }
+
+    /// Creates many pods at once; answers how long until the watcher has seen all of them run.
+    pub(crate) async fn start_all(&mut self, pods: Vec<proto::Pod>) -> Result<Duration> {
+        self.observer.forget();
+        let mut missing = pods.len();
+        let began = Instant::now();
+        let creations = pods.into_iter().map(|pod| self.pods.create(pod));
+        let created = futures::future::try_join_all(creations);
+        let all_run = self.observer.until(PATIENCE, "all pods Running", |seen| {
+            missing -= usize::from(seen.phase(PodPhase::Running));
+            missing == 0
+        });
+        let (created, last) = tokio::join!(created, all_run);
+        created?;
+        Ok(last?.at - began)
+    }
+
+    /// Deletes a pod; answers how long until the watcher saw it gone.
+    pub(crate) async fn delete(&mut self, name: &str) -> Result<Duration> {
+        self.observer.forget();
+        let began = Instant::now();
+        self.pods.delete(name, DeleteOptions::default()).await?;
+        let gone = |seen: &Seen| seen.pod() == name && seen.gone();
+        let what = format!("{name} gone");
+        let seen = self.observer.until(PATIENCE, &what, gone).await?;
+        Ok(seen.at - began)
+    }
+
+    /// Deletes many pods at once.
+    pub(crate) async fn delete_all(
+        &mut self,
+        names: &[String],
+        options: DeleteOptions,
+    ) -> Result<Duration> {
+        self.observer.forget();
+        let mut missing = names.len();
+        let began = Instant::now();
+        let calls = names
+            .iter()
+            .map(|name| self.pods.delete(name, options.clone()));
+        let deleted = futures::future::try_join_all(calls);
+        let all_gone = self.observer.until(PATIENCE, "all pods gone", |seen| {
+            missing -= usize::from(seen.gone());
+            missing == 0
+        });
+        let (deleted, last) = tokio::join!(deleted, all_gone);
+        deleted?;
+        Ok(last?.at - began)
+    }
+
+    /// Runs `true` in a pod.
+    pub(crate) async fn exec_true(&self, name: &str) -> Result<()> {
+        let finished = self.pods.run(name, ExecOptions::new(["true"])).await?;
+        ensure!(finished.exit.success(), "exec of true: {:?}", finished.exit);
+        Ok(())
+    }
+
+    /// Kills a pod's process, found by an argument that no other has. Answers how long until the
+    /// watcher saw its end: since the signal, and since the time on the exit's record.
+    pub(crate) async fn kill(&mut self, name: &str, argument: &str) -> Result<[Duration; 2]> {
+        let pid = processes::with_argument(argument)?;
+        let pid = i32::try_from(pid).ok();
+        let pid = pid
+            .and_then(rustix::process::Pid::from_raw)
+            .context("odd pid")?;
+        self.observer.forget();
+        let killed = Instant::now();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL)?;
+        let seen = self.ended(name).await?;
+        let recorded = finished_at(&seen).context("an exit without a time")?;
+        let since_record = seen.clock.duration_since(recorded).unwrap_or_default();
+        Ok([seen.at - killed, since_record])
+    }
+
+    /// Deletes a pod that does not obey SIGTERM. Answers when its container ended, as the watcher
+    /// saw it, since the call.
+    pub(crate) async fn outlast(&mut self, name: &str) -> Result<Duration> {
+        self.observer.forget();
+        let began = Instant::now();
+        self.pods.delete(name, DeleteOptions::default()).await?;
+        let seen = self.ended(name).await?;
+        let gone = |seen: &Seen| seen.pod() == name && seen.gone();
+        self.observer.until(PATIENCE, "pod gone", gone).await?;
+        Ok(seen.at - began)
+    }
+
+    async fn ended(&mut self, name: &str) -> Result<Seen> {
+        let ended = |seen: &Seen| seen.pod() == name && finished_at(seen).is_some();
+        let what = format!("the end of {name}");
+        self.observer.until(PATIENCE, &what, ended).await
+    }
+}
+
+fn finished_at(seen: &Seen) -> Option<SystemTime> {
+    let status = seen.change.pod.as_ref()?.status.as_ref()?;
+    let state = status.container_statuses.first()?.state.as_ref()?;
+    let Some(proto::container_state::State::Terminated(end)) = &state.state else {
+        return None;
+    };
+    end.finished_at?.try_into().ok()
+}
+
+/// The shares of a start, read off the commit times of its revisions.
+struct Steps {
+    last: SystemTime,
+    shares: Vec<(&'static str, Duration)>,
+}
+
+impl Steps {
+    fn new(began: SystemTime) -> Self {
+        Self {
+            last: began,
+            shares: Vec::new(),
+        }
+    }
+
+    fn note(&mut self, seen: &Seen) {
+        let reached = seen.change.transitions.iter().find_map(|transition| {
+            match (subject(transition)?, transition.to.as_str()) {
+                (Subject::Object(_), "Created") => Some("pod recorded"),
+                (Subject::Sandbox(_), "Ready") => Some("sandbox ready"),
+                (Subject::Image(_), "Present") => Some("image found"),
+                (Subject::Container(_), "Running") => Some("container running"),
+                _ => None,
+            }
+        });
+        let committed = seen.change.committed_at.and_then(|at| at.try_into().ok());
+        if let (Some(step), Some(at)) = (reached, committed) {
+            self.end(step, at);
+        }
+    }
+
+    fn end(&mut self, step: &'static str, at: SystemTime) {
+        let share = at.duration_since(self.last).unwrap_or_default();
+        self.shares.push((step, share));
+        self.last = at;
+    }
+}
+
+/// A pod with one container that obeys SIGTERM.
+pub(crate) fn pod(name: &str) -> Result<proto::Pod> {
+    pod_with(name, &PROGRAM, "Always", 30)
+}
+
+/// A pod with one container.
+pub(crate) fn pod_with(
+    name: &str,
+    command: &[&str],
+    restart: &str,
+    grace: u32,
+) -> Result<proto::Pod> {
+    let limits = json!({ "cpu": CPU, "memory": MEMORY });
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": { "name": name },
+        "spec": {
+            "restartPolicy": restart,
+            "terminationGracePeriodSeconds": grace,
+            "containers": [{
+                "name": "c", "image": IMAGE, "imagePullPolicy": "IfNotPresent",
+                "command": command, "resources": { "limits": limits },
+            }],
+        },
+    });
+    let mut pods = manifest::parse(&pod.to_string())?;
+    pods.pop().context("no pod in the manifest")
+}
+
+fn name_of(pod: &proto::Pod) -> String {
+    let metadata = pod.metadata.as_ref();
+    metadata.map(|meta| meta.name.clone()).unwrap_or_default()
+}
