@@ -1,6 +1,7 @@
 //! What can go wrong with images, by what the caller can do about it.
 //!
-//! Every error is `Clone`, because several pods may wait for one pull and each gets the same answer.
+//! Every error is `Clone`, because several pods may wait for one pull and each gets the same answer. The text
+//! is complete in itself, since it ends up in a pod's status.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -60,10 +61,10 @@ pub enum ImageError {
     #[error("the operation was cancelled")]
     Cancelled,
     /// The local file system failed.
-    #[error("{action}: {source}")]
+    #[error("{action}: {cause}")]
     Storage {
         action: String,
-        source: Arc<io::Error>,
+        cause: Arc<io::Error>,
     },
 }
 
@@ -90,10 +91,10 @@ impl ImageError {
         }
     }
 
-    pub(crate) fn storage(action: impl Into<String>, source: impl Into<io::Error>) -> Self {
+    pub(crate) fn storage(action: impl Into<String>, cause: impl Into<io::Error>) -> Self {
         Self::Storage {
             action: action.into(),
-            source: Arc::new(source.into()),
+            cause: Arc::new(cause.into()),
         }
     }
 }

@@ -66,6 +66,27 @@ impl Reference {
         self.digest.as_ref()
     }
 
+    fn check(&self) -> Result<(), String> {
+        let repository = &self.repository;
+        if repository.bytes().any(|b| b.is_ascii_uppercase()) {
+            return Err(format!(
+                "{INVALID}: repository name ({repository}) must be lowercase"
+            ));
+        }
+        let well_formed = valid_registry(&self.registry)
+            && repository.split('/').all(valid_component)
+            && self.tag().is_none_or(valid_tag);
+        if !well_formed {
+            return Err(INVALID.to_owned());
+        }
+        if repository.len() > MAX_REPOSITORY_LEN {
+            return Err(format!(
+                "repository name must not be more than {MAX_REPOSITORY_LEN} characters"
+            ));
+        }
+        Ok(())
+    }
+
     /// The name this reference may move: its tag, unless a digest pins it.
     pub(crate) fn tag_name(&self) -> Option<String> {
         match (&self.tag, &self.digest) {
@@ -113,37 +134,22 @@ fn parse(image: &str) -> Result<Reference, String> {
     };
     let (registry, rest) = split_registry(rest);
     let (repository, tag) = split_tag(rest);
-    let repository = if registry == DEFAULT_REGISTRY && !repository.contains('/') {
-        format!("{OFFICIAL_NAMESPACE}{repository}")
-    } else {
-        repository.to_owned()
-    };
-    if repository.bytes().any(|b| b.is_ascii_uppercase()) {
-        return Err(format!(
-            "{INVALID}: repository name ({repository}) must be lowercase"
-        ));
-    }
-    if !valid_registry(registry) || !repository.split('/').all(valid_component) {
-        return Err(INVALID.to_owned());
-    }
-    if repository.len() > MAX_REPOSITORY_LEN {
-        return Err(format!(
-            "repository name must not be more than {MAX_REPOSITORY_LEN} characters"
-        ));
-    }
-    if tag.is_some_and(|tag| !valid_tag(tag)) {
-        return Err(INVALID.to_owned());
-    }
     let tag = match (tag, &digest) {
-        (None, None) => Some(DEFAULT_TAG.to_owned()),
-        (tag, _) => tag.map(str::to_owned),
+        (None, None) => Some(DEFAULT_TAG),
+        (tag, _) => tag,
     };
-    Ok(Reference {
+    let reference = Reference {
         registry: registry.to_owned(),
-        repository,
-        tag,
+        repository: if registry == DEFAULT_REGISTRY && !repository.contains('/') {
+            format!("{OFFICIAL_NAMESPACE}{repository}")
+        } else {
+            repository.to_owned()
+        },
+        tag: tag.map(str::to_owned),
         digest,
-    })
+    };
+    reference.check()?;
+    Ok(reference)
 }
 
 fn parse_digest(text: &str) -> Result<Digest, String> {

@@ -38,10 +38,10 @@ pub enum UserError {
     NoSuchGroup(String),
     #[error("user or group id {0} is out of range")]
     OutOfRange(String),
-    #[error("read `{file}` of the container")]
+    #[error("`{file}` of the container is unreadable: {cause}")]
     Unreadable {
         file: &'static str,
-        source: Arc<io::Error>,
+        cause: Arc<io::Error>,
     },
 }
 
@@ -157,7 +157,7 @@ fn read(rootfs: &Path, file: &'static str) -> Result<String, UserError> {
     };
     attempt().map_err(|error| UserError::Unreadable {
         file,
-        source: Arc::new(error),
+        cause: Arc::new(error),
     })
 }
 

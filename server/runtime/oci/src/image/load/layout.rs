@@ -140,21 +140,7 @@ fn docker_image(
     image: &DockerImage,
     lease: &mut Lease,
 ) -> Result<Found, ImageError> {
-    let descriptor = |path: &String, media_type: &str| {
-        let missing = || malformed(&format!("`{path}` is missing"));
-        let (digest, size) = members.blob(path).ok_or_else(missing)?;
-        Ok(json!({"mediaType": media_type, "digest": digest, "size": size}))
-    };
-    let layers = image.layers.as_deref().unwrap_or_default().iter();
-    let layers: Result<Vec<_>, ImageError> =
-        layers.map(|path| descriptor(path, OCI_LAYER)).collect();
-    let manifest = json!({
-        "schemaVersion": 2,
-        "mediaType": OCI_MANIFEST,
-        "config": descriptor(&image.config, OCI_CONFIG)?,
-        "layers": layers?,
-    });
-    let bytes = Bytes::from(manifest.to_string());
+    let bytes = write_manifest(members, image)?;
     let digest = Digest::of(&bytes);
     lease.add([&digest]);
     let Document::Image(manifest) = Document::parse(&bytes)? else {
@@ -175,6 +161,24 @@ fn docker_image(
         plan,
         names: names?,
     })
+}
+
+fn write_manifest(members: &Members, image: &DockerImage) -> Result<Bytes, ImageError> {
+    let descriptor = |path: &String, media_type: &str| {
+        let missing = || malformed(&format!("`{path}` is missing"));
+        let (digest, size) = members.blob(path).ok_or_else(missing)?;
+        Ok(json!({"mediaType": media_type, "digest": digest, "size": size}))
+    };
+    let layers = image.layers.as_deref().unwrap_or_default().iter();
+    let layers: Result<Vec<_>, ImageError> =
+        layers.map(|path| descriptor(path, OCI_LAYER)).collect();
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": descriptor(&image.config, OCI_CONFIG)?,
+        "layers": layers?,
+    });
+    Ok(manifest.to_string().into())
 }
 
 fn read_document(inner: &Inner, digest: &Digest) -> Result<(Bytes, Document), ImageError> {

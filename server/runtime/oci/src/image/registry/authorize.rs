@@ -18,11 +18,15 @@ const CLIENT_ID: &str = "lifepod";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Challenge {
     Basic,
-    Bearer {
-        realm: String,
-        service: Option<String>,
-        scope: Option<String>,
-    },
+    Bearer(TokenService),
+}
+
+/// Who gives out the tokens, and for what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TokenService {
+    realm: String,
+    service: Option<String>,
+    scope: Option<String>,
 }
 
 impl Challenge {
@@ -44,11 +48,11 @@ impl Challenge {
                     found.map(|(_, value)| value.to_unescaped())
                 };
                 if let Some(realm) = param("realm") {
-                    return Some(Self::Bearer {
+                    return Some(Self::Bearer(TokenService {
                         realm,
                         service: param("service"),
                         scope: param("scope"),
-                    });
+                    }));
                 }
             }
         }
@@ -70,32 +74,25 @@ impl Challenge {
             (Self::Basic, _) => Err(Failure::Unauthorized(
                 "it wants a user name and a password".to_owned(),
             )),
-            (Self::Bearer { .. }, credentials) => {
-                let request = self.token_request(client, credentials, default_scope)?;
-                fetch_token(request).await
+            (Self::Bearer(service), credentials) => {
+                fetch_token(service.request(client, credentials, default_scope)?).await
             }
         }
     }
+}
 
-    fn token_request(
+impl TokenService {
+    fn request(
         &self,
         client: &Client,
         credentials: Option<&Credentials>,
         default_scope: &str,
     ) -> Result<RequestBuilder, Failure> {
-        let Self::Bearer {
-            realm,
-            service,
-            scope,
-        } = self
-        else {
-            return Err(Failure::Unauthorized("no token service named".to_owned()));
-        };
-        let mut url = Url::parse(realm)
-            .map_err(|error| Failure::Refused(format!("token service `{realm}`: {error}")))?;
-        let scope = scope.as_deref().unwrap_or(default_scope);
-        let mut query = vec![("scope", scope)];
-        query.extend(service.as_deref().map(|service| ("service", service)));
+        let mut url = Url::parse(&self.realm).map_err(|error| {
+            Failure::Refused(format!("token service `{}`: {error}", self.realm))
+        })?;
+        let mut query = vec![("scope", self.scope.as_deref().unwrap_or(default_scope))];
+        query.extend(self.service.as_deref().map(|service| ("service", service)));
         if let Some(Credentials::IdentityToken(token)) = credentials {
             query.extend([
                 ("grant_type", "refresh_token"),
@@ -189,11 +186,11 @@ mod tests {
         let hub = r#"Bearer realm="https://a/token",service="r.io",scope="repository:x:pull,push""#;
         assert_eq!(
             challenge(&["Negotiate", r#"Basic realm="x""#, hub]),
-            Some(Challenge::Bearer {
+            Some(Challenge::Bearer(TokenService {
                 realm: "https://a/token".to_owned(),
                 service: Some("r.io".to_owned()),
                 scope: Some("repository:x:pull,push".to_owned()),
-            })
+            }))
         );
         assert_eq!(challenge(&[r#"BASIC realm="x""#]), Some(Challenge::Basic));
         for useless in [&["Digest a=b"][..], &["Bearer service=\"x\""], &["\""], &[]] {

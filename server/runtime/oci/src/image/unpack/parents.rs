@@ -40,34 +40,23 @@ impl Unpacker {
         let mut walked: Vec<(Vec<u8>, OwnedFd)> = Vec::new();
         let mut links_left = MAX_LINKS;
         while let Some(part) = pending.pop() {
-            match part.as_slice() {
-                b"" | b"." => continue,
-                b".." => {
-                    walked.pop();
-                    continue;
-                }
-                _ => {}
-            }
             let here = walked.last().map_or(self.root.fd(), |(_, fd)| fd.as_fd());
-            match openat(here, part.as_slice(), PATH_ONLY, Mode::empty()) {
-                Err(Errno::NOENT) => {
+            match look(here, &part)? {
+                Step::Stay => {}
+                Step::Up => drop(walked.pop()),
+                Step::Down(found) => walked.push((part, found)),
+                Step::Missing => {
                     let made = make_directory(here, &part)?;
                     walked.push((part, made));
                     self.adopt(&walked)?;
                 }
-                Err(errno) => return Err(errno.into()),
-                Ok(found) => match FileType::from_raw_mode(fstat(&found)?.st_mode) {
-                    FileType::Directory => walked.push((part, found)),
-                    FileType::Symlink => {
-                        links_left = links_left.checked_sub(1).ok_or(Errno::LOOP)?;
-                        let target = readlinkat(&found, c"", Vec::new())?.into_bytes();
-                        if target.starts_with(b"/") {
-                            walked.clear();
-                        }
-                        pending.extend(target.rsplit(|b| *b == b'/').map(<[u8]>::to_vec));
+                Step::Link(target) => {
+                    links_left = links_left.checked_sub(1).ok_or(Errno::LOOP)?;
+                    if target.starts_with(b"/") {
+                        walked.clear();
                     }
-                    _ => return Err(Errno::NOTDIR.into()),
-                },
+                    pending.extend(target.rsplit(|b| *b == b'/').map(<[u8]>::to_vec));
+                }
             }
         }
         match walked.pop() {
@@ -128,6 +117,34 @@ impl Unpacker {
         };
         let below = rustix::fs::stat(lower).map_err(|errno| failed(errno, b"/"))?;
         copy_owner_and_mode(&below, self.root.fd()).map_err(|errno| failed(errno, b"/"))
+    }
+}
+
+/// Where one component of a path leads.
+enum Step {
+    Stay,
+    Up,
+    Down(OwnedFd),
+    Missing,
+    Link(Vec<u8>),
+}
+
+fn look(here: BorrowedFd<'_>, part: &[u8]) -> Result<Step, Errno> {
+    match part {
+        b"" | b"." => return Ok(Step::Stay),
+        b".." => return Ok(Step::Up),
+        _ => {}
+    }
+    let found = match openat(here, part, PATH_ONLY, Mode::empty()) {
+        Err(Errno::NOENT) => return Ok(Step::Missing),
+        found => found?,
+    };
+    match FileType::from_raw_mode(fstat(&found)?.st_mode) {
+        FileType::Directory => Ok(Step::Down(found)),
+        FileType::Symlink => Ok(Step::Link(
+            readlinkat(&found, c"", Vec::new())?.into_bytes(),
+        )),
+        _ => Err(Errno::NOTDIR),
     }
 }
 
