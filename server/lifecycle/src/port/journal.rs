@@ -92,7 +92,8 @@ impl Record {
     /// changed nothing, nor how the runtime cleans up after a forced deletion.
     #[must_use]
     pub fn is_visible(&self) -> bool {
-        self.deletes() || (self.pod.is_visible() && !self.removed && self.pod.revision == self.revision)
+        self.deletes()
+            || (self.pod.is_visible() && !self.removed && self.pod.revision == self.revision)
     }
 }
 

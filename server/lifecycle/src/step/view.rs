@@ -3,7 +3,7 @@
 use super::context::Context;
 use crate::{
     Pod, derive,
-    state::{Activity, Container, Hook, Instance, Sandbox},
+    state::{Activity, Container, Hook, Sandbox},
     status::{ContainerState, ContainerStatus},
     transition::{ExitStatus, HookKind, Label, Subject, Transition},
 };
@@ -109,9 +109,10 @@ fn image(container: &Container) -> &'static str {
     }
 }
 
+/// Number of the instance shown: until the next one exists, that of the last.
 fn attempt(container: &Container) -> u32 {
-    match container.activity {
-        Activity::Starting { attempt, .. } | Activity::Live(Instance { attempt, .. }) => attempt,
+    match &container.activity {
+        Activity::Live(instance) => instance.attempt,
         _ => container.restart_count(),
     }
 }
