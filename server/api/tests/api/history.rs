@@ -1,0 +1,117 @@
+//! ListPodTransitions.
+
+use lifepod_proto::v1 as proto;
+use tonic::Code;
+
+use crate::support::{Server, eventually, failure, metadata, soon};
+
+async fn list(
+    server: &Server,
+    request: proto::ListPodTransitionsRequest,
+) -> proto::ListPodTransitionsResponse {
+    let answer = soon(server.pods().list_pod_transitions(request)).await;
+    answer.unwrap().into_inner()
+}
+
+fn of(name: &str) -> proto::ListPodTransitionsRequest {
+    proto::ListPodTransitionsRequest {
+        selector: Some(proto::PodSelector {
+            names: vec![name.to_owned()],
+            ..proto::PodSelector::default()
+        }),
+        ..proto::ListPodTransitionsRequest::default()
+    }
+}
+
+#[tokio::test]
+async fn pages_hold_every_transition_once_and_in_order() {
+    let server = Server::start().await;
+    let uid = server.running("web").await;
+    server.running("other").await;
+    server.runtime.exit(&uid, "c", 1).await;
+    server.phase("web", "Failed").await;
+    let all = list(&server, of("web")).await;
+    assert!(all.next_page_token.is_empty());
+    assert_eq!(all.oldest_revision, 1);
+    assert!(
+        all.transitions
+            .iter()
+            .all(|t| t.pod.as_ref().unwrap().name == "web")
+    );
+
+    let mut paged = Vec::new();
+    let mut request = of("web");
+    request.page_size = 2;
+    loop {
+        let page = list(&server, request.clone()).await;
+        assert_eq!(page.revision, all.revision, "every page shows the same");
+        assert!(page.transitions.len() <= 2);
+        paged.extend(page.transitions);
+        // What happens meanwhile belongs to no page.
+        server.running(&format!("p{}", paged.len())).await;
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        request.page_token = page.next_page_token;
+    }
+    assert_eq!(paged, all.transitions);
+}
+
+#[tokio::test]
+async fn transitions_outlive_the_pod_and_are_filtered() {
+    let server = Server::start().await;
+    let uid = server.running("web").await;
+    server.runtime.exit(&uid, "c", 1).await;
+    let delete = proto::DeletePodRequest {
+        name: "web".to_owned(),
+        ..proto::DeletePodRequest::default()
+    };
+    soon(server.pods().delete_pod(delete)).await.unwrap();
+    eventually("gone", async || server.handle.snapshot().pods.is_empty()).await;
+    let mut request = of("web");
+    request.subjects = vec!["container".to_owned()];
+    request.container = "c".to_owned();
+    let stages = list(&server, request.clone()).await.transitions;
+    let words: Vec<_> = stages.iter().map(|t| t.to.as_str()).collect();
+    assert_eq!(words.last(), Some(&"Exited"), "{words:?}");
+    assert_eq!(stages.last().unwrap().exit.unwrap().code, 1);
+    let subject = stages[1].subject.as_ref().unwrap().subject.clone().unwrap();
+    let proto::transition_subject::Subject::Container(container) = subject else {
+        panic!("only containers were asked for");
+    };
+    assert_eq!(container.kind(), proto::ContainerKind::Regular);
+
+    request.container = "d".to_owned();
+    assert!(list(&server, request).await.transitions.is_empty());
+}
+
+#[tokio::test]
+async fn bounds_and_words_are_checked() {
+    let server = Server::start().await;
+    server.running("web").await;
+    let mut words = of("web");
+    words.subjects = vec!["weather".to_owned()];
+    let (code, _, details) = failure(soon(server.pods().list_pod_transitions(words)).await);
+    assert_eq!(code, Code::InvalidArgument);
+    assert_eq!(
+        details.bad_request().unwrap().field_violations[0].field,
+        "subjects[0]"
+    );
+
+    let mut labels = of("web");
+    labels.selector.as_mut().unwrap().label_selector = "a=b".to_owned();
+    let (code, ..) = failure(soon(server.pods().list_pod_transitions(labels)).await);
+    assert_eq!(code, Code::InvalidArgument);
+
+    server.journal.compact(3);
+    let mut old = of("web");
+    old.from_revision = 2;
+    let (code, reason, details) = failure(soon(server.pods().list_pod_transitions(old)).await);
+    assert_eq!(
+        (code, reason.as_str()),
+        (Code::OutOfRange, "REVISION_EXPIRED")
+    );
+    assert_eq!(metadata(&details, "oldest_revision"), "4");
+    let from_oldest = list(&server, of("web")).await;
+    assert!(from_oldest.transitions.iter().all(|t| t.revision >= 4));
+}
