@@ -33,7 +33,11 @@ impl Listeners {
             }
             None => None,
         };
-        Ok(Self { unix, tcp, socket: config.socket.clone() })
+        Ok(Self {
+            unix,
+            tcp,
+            socket: config.socket.clone(),
+        })
     }
 
     /// Where the socket is.
@@ -45,7 +49,8 @@ impl Listeners {
 fn bind_unix(config: &Config) -> Result<UnixListener> {
     let path = &config.socket;
     if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).with_context(|| format!("cannot make `{}`", parent.display()))?;
+        fs::create_dir_all(parent)
+            .with_context(|| format!("cannot make `{}`", parent.display()))?;
     }
     remove_stale(path)?;
     // Nobody gets in between bind and chmod: the mask holds for the moment of creation.
@@ -55,7 +60,8 @@ fn bind_unix(config: &Config) -> Result<UnixListener> {
     let listener = bound.with_context(|| format!("cannot listen on `{}`", path.display()))?;
     if let Some(group) = &config.socket_group {
         let gid = group_id(group)?;
-        chown(path, None, Some(gid)).with_context(|| format!("cannot give the socket to group `{group}`"))?;
+        chown(path, None, Some(gid))
+            .with_context(|| format!("cannot give the socket to group `{group}`"))?;
     }
     fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
     Ok(listener)
@@ -66,10 +72,11 @@ fn remove_stale(path: &Path) -> Result<()> {
     match UnixStream::connect(path) {
         Ok(_) => bail!("another server is serving on `{}`", path.display()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            fs::remove_file(path).with_context(|| format!("cannot remove the stale socket `{}`", path.display()))
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path)
+            .with_context(|| format!("cannot remove the stale socket `{}`", path.display())),
+        Err(error) => {
+            Err(error).with_context(|| format!("cannot use `{}` as socket", path.display()))
         }
-        Err(error) => Err(error).with_context(|| format!("cannot use `{}` as socket", path.display())),
     }
 }
 
@@ -78,7 +85,13 @@ fn group_id(group: &str) -> Result<Gid> {
         return Ok(Gid::from_raw(number));
     }
     let groups = fs::read_to_string("/etc/group").context("cannot read /etc/group")?;
-    let entry = groups.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    let number = entry.filter(|parts| parts.first() == Some(&group)).find_map(|parts| parts.get(2)?.parse().ok());
-    number.map(Gid::from_raw).with_context(|| format!("`socket_group`: no group `{group}`"))
+    let entry = groups
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>());
+    let number = entry
+        .filter(|parts| parts.first() == Some(&group))
+        .find_map(|parts| parts.get(2)?.parse().ok());
+    number
+        .map(Gid::from_raw)
+        .with_context(|| format!("`socket_group`: no group `{group}`"))
 }

@@ -50,22 +50,31 @@ fn run(settings: &Settings) -> Result<()> {
 
 fn check(settings: &Settings) -> Result<()> {
     let config = Config::load(settings)?;
-    print(&format!("the configuration is valid; data in {}\n", config.data_dir.display()))
+    print(&format!(
+        "the configuration is valid; data in {}\n",
+        config.data_dir.display()
+    ))
 }
 
 fn cleanup(settings: &Settings) -> Result<()> {
     let config = Config::load(settings)?;
-    lifepod_oci::network::Network::remove(&config.network).context("cannot remove the pods' network")
+    lifepod_oci::network::Network::remove(&config.network)
+        .context("cannot remove the pods' network")
 }
 
 fn print(text: &str) -> Result<()> {
-    std::io::stdout().write_all(text.as_bytes()).context("cannot write")
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .context("cannot write")
 }
 
 /// One descriptor per connection and more per exec: as many as may be had without asking.
 fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
         tracing::debug!(%error, "the limit of open files stays");
     }

@@ -55,7 +55,9 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     let _ = std::fs::remove_file(socket);
     match early {
         None => Ok(()),
-        Some(ended) => ended.context("a listener panicked")?.context("a listener failed"),
+        Some(ended) => ended
+            .context("a listener panicked")?
+            .context("a listener failed"),
     }
 }
 
@@ -81,11 +83,13 @@ fn listen(
     let (unix_router, tcp_router) = (api.router(), api.router());
     let Listeners { unix, tcp, .. } = listeners;
     async move {
-        let unix = unix_router
-            .serve_with_incoming_shutdown(UnixListenerStream::new(unix), closing.clone().cancelled_owned());
+        let unix = unix_router.serve_with_incoming_shutdown(
+            UnixListenerStream::new(unix),
+            closing.clone().cancelled_owned(),
+        );
         let Some(tcp) = tcp else { return unix.await };
-        let tcp =
-            tcp_router.serve_with_incoming_shutdown(TcpListenerStream::new(tcp), closing.cancelled_owned());
+        let tcp = tcp_router
+            .serve_with_incoming_shutdown(TcpListenerStream::new(tcp), closing.cancelled_owned());
         tokio::try_join!(unix, tcp).map(|_| ())
     }
 }
@@ -106,10 +110,20 @@ fn api(config: &Config, parts: &Parts) -> Api {
         node_ips: wire::node_ips(),
         runtime: "oci".into(),
         cgroup_version: wire::cgroup_version(),
-        kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
+        kernel: rustix::system::uname()
+            .release()
+            .to_string_lossy()
+            .into_owned(),
     };
-    let settings = ApiConfig { limits, about, upload_dir: config.data_dir.join("uploads") };
-    let (images, streams) = (Arc::clone(&parts.driver) as _, Arc::clone(&parts.driver) as _);
+    let settings = ApiConfig {
+        limits,
+        about,
+        upload_dir: config.data_dir.join("uploads"),
+    };
+    let (images, streams) = (
+        Arc::clone(&parts.driver) as _,
+        Arc::clone(&parts.driver) as _,
+    );
     Api::new(parts.engine.handle(), images, streams, settings)
 }
 

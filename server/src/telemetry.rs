@@ -11,7 +11,10 @@ use crate::config::{Config, LogFormat};
 pub(crate) fn install(config: &Config) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&config.log_filter)
         .map_err(|error| anyhow::anyhow!("`log.filter`: {error}"))?;
-    let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
+    let lines = fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false);
     match config.log_format {
         LogFormat::Text => lines.init(),
         LogFormat::Compact => lines.compact().init(),

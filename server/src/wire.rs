@@ -27,7 +27,8 @@ pub(crate) struct Parts {
 /// In the words of the part that cannot work.
 pub(crate) async fn start(config: &Config) -> Result<Parts> {
     let journal = open_journal(config).context("cannot open the journal")?;
-    let driver = Arc::new(OciDriver::open(driver_config(config)).context("cannot open the runtime")?);
+    let driver =
+        Arc::new(OciDriver::open(driver_config(config)).context("cannot open the runtime")?);
     let runtime: Arc<dyn Runtime> = Arc::clone(&driver) as _;
     let engine_config = EngineConfig {
         node: config.node_name.as_str().into(),
@@ -42,7 +43,8 @@ pub(crate) async fn start(config: &Config) -> Result<Parts> {
 
 fn open_journal(config: &Config) -> Result<DurableJournal> {
     let directory = config.data_dir.join("journal");
-    let disk = RealDisk::new(&directory).with_context(|| format!("cannot use `{}`", directory.display()))?;
+    let disk = RealDisk::new(&directory)
+        .with_context(|| format!("cannot use `{}`", directory.display()))?;
     let options = JournalOptions {
         retention: Retention {
             age: Some(config.history_age),
@@ -50,10 +52,15 @@ fn open_journal(config: &Config) -> Result<DurableJournal> {
             bytes: Some(config.history_bytes),
             from: None,
         },
-        requests: RequestWindow { age: config.request_window, count: config.request_count },
+        requests: RequestWindow {
+            age: config.request_window,
+            count: config.request_count,
+        },
         ..JournalOptions::default()
     };
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
     let now = Timestamp(i64::try_from(now.as_nanos()).unwrap_or(i64::MAX));
     Ok(DurableJournal::open(Arc::new(disk), options, now)?)
 }
@@ -76,5 +83,9 @@ pub(crate) fn node_ips() -> Vec<std::net::IpAddr> {
 
 /// 1 or 2.
 pub(crate) fn cgroup_version() -> u32 {
-    if std::path::Path::new("/sys/fs/cgroup/cgroup.controllers").exists() { 2 } else { 1 }
+    if std::path::Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
+        2
+    } else {
+        1
+    }
 }

@@ -4,7 +4,11 @@ use std::process::{Command, Output};
 
 fn lifepodd(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lifepodd"));
-    command.args(arguments).envs(environment.iter().copied()).output().expect("lifepodd runs")
+    command
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .output()
+        .expect("lifepodd runs")
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -30,7 +34,10 @@ fn an_unknown_key_is_refused_by_name_and_place() {
     let checked = lifepodd(&["--config", &path, "config", "check"], &[]);
     let error = text(&checked.stderr);
     assert!(!checked.status.success());
-    assert!(error.contains("keep_howers") && error.contains("line 3"), "{error}");
+    assert!(
+        error.contains("keep_howers") && error.contains("line 3"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -48,5 +55,8 @@ fn tcp_beyond_loopback_is_refused_before_anything_is_touched() {
     let output = lifepodd(&["--tcp", "0.0.0.0:1"], &[]);
     let error = text(&output.stderr);
     assert!(!output.status.success());
-    assert!(error.contains("`tcp`") && error.contains("loopback"), "{error}");
+    assert!(
+        error.contains("`tcp`") && error.contains("loopback"),
+        "{error}"
+    );
 }

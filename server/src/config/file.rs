@@ -96,13 +96,21 @@ impl Default for File {
 
 impl Default for Runtime {
     fn default() -> Self {
-        Self { shim: None, cgroup: "/lifepod".into() }
+        Self {
+            shim: None,
+            cgroup: "/lifepod".into(),
+        }
     }
 }
 
 impl Default for Network {
     fn default() -> Self {
-        Self { bridge: "lifepod0".into(), table: "lifepod".into(), subnet: None, mtu: None }
+        Self {
+            bridge: "lifepod0".into(),
+            table: "lifepod".into(),
+            subnet: None,
+            mtu: None,
+        }
     }
 }
 
@@ -130,6 +138,9 @@ impl Default for Limits {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { filter: "info".into(), format: LogFormat::Text }
+        Self {
+            filter: "info".into(),
+            format: LogFormat::Text,
+        }
     }
 }

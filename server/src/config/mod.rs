@@ -77,15 +77,30 @@ fn read(path: Option<&Path>) -> Result<File, ConfigError> {
     match std::fs::read_to_string(path) {
         Ok(text) => toml::from_str(&text).map_err(|error| {
             let message = error.to_string().trim_end().to_owned();
-            ConfigError::Parse { path: path.to_owned(), message }
+            ConfigError::Parse {
+                path: path.to_owned(),
+                message,
+            }
         }),
-        Err(error) if !required && error.kind() == std::io::ErrorKind::NotFound => Ok(File::default()),
-        Err(source) => Err(ConfigError::Read { path: path.to_owned(), source }),
+        Err(error) if !required && error.kind() == std::io::ErrorKind::NotFound => {
+            Ok(File::default())
+        }
+        Err(source) => Err(ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        }),
     }
 }
 
 fn overridden(mut file: File, settings: &Settings) -> File {
-    let Settings { config: _, data_dir, socket, tcp, node_name, log } = settings.clone();
+    let Settings {
+        config: _,
+        data_dir,
+        socket,
+        tcp,
+        node_name,
+        log,
+    } = settings.clone();
     file.data_dir = data_dir.unwrap_or(file.data_dir);
     file.socket = socket.unwrap_or(file.socket);
     file.tcp = tcp.or(file.tcp);
@@ -95,34 +110,57 @@ fn overridden(mut file: File, settings: &Settings) -> File {
 }
 
 fn invalid(field: &'static str, reason: impl Into<String>) -> ConfigError {
-    ConfigError::Invalid { field, reason: reason.into() }
+    ConfigError::Invalid {
+        field,
+        reason: reason.into(),
+    }
 }
 
 fn validate(file: File) -> Result<Config, ConfigError> {
     absolute("data_dir", &file.data_dir)?;
     absolute("socket", &file.socket)?;
     if let Some(address) = file.tcp.filter(|address| !address.ip().is_loopback()) {
-        let reason = format!("{address} is not a loopback address; others are refused until there is TLS");
+        let reason =
+            format!("{address} is not a loopback address; others are refused until there is TLS");
         return Err(invalid("tcp", reason));
     }
     for (field, is_zero) in [
         ("worker_threads", file.worker_threads == 0),
-        ("shutdown_timeout_seconds", file.shutdown_timeout_seconds == 0),
+        (
+            "shutdown_timeout_seconds",
+            file.shutdown_timeout_seconds == 0,
+        ),
         ("limits.message_bytes", file.limits.message_bytes == 0),
         ("limits.in_flight", file.limits.in_flight == 0),
-        ("limits.streams_per_connection", file.limits.streams_per_connection == 0),
+        (
+            "limits.streams_per_connection",
+            file.limits.streams_per_connection == 0,
+        ),
         ("limits.queued_mutations", file.limits.queued_mutations == 0),
-        ("journal.request_window_count", file.journal.request_window_count == 0),
+        (
+            "journal.request_window_count",
+            file.journal.request_window_count == 0,
+        ),
     ] {
         if is_zero {
             return Err(invalid(field, "must be at least 1"));
         }
     }
     let cgroup = file.runtime.cgroup.trim_end_matches('/').to_owned();
-    if !cgroup.starts_with('/') || cgroup.split('/').skip(1).any(|part| matches!(part, "" | "." | "..")) {
-        return Err(invalid("runtime.cgroup", "must be an absolute path below the root, without `.` and `..`"));
+    if !cgroup.starts_with('/')
+        || cgroup
+            .split('/')
+            .skip(1)
+            .any(|part| matches!(part, "" | "." | ".."))
+    {
+        return Err(invalid(
+            "runtime.cgroup",
+            "must be an absolute path below the root, without `.` and `..`",
+        ));
     }
-    file.images.validate().map_err(|error| invalid("images", error.to_string()))?;
+    file.images
+        .validate()
+        .map_err(|error| invalid("images", error.to_string()))?;
     let subnet = file.network.subnet.as_deref().map(str::parse).transpose();
     let network = NetworkConfig {
         bridge: file.network.bridge,
@@ -153,16 +191,26 @@ fn validate(file: File) -> Result<Config, ConfigError> {
 }
 
 fn absolute(field: &'static str, path: &Path) -> Result<(), ConfigError> {
-    if path.is_absolute() { Ok(()) } else { Err(invalid(field, "must be an absolute path")) }
+    if path.is_absolute() {
+        Ok(())
+    } else {
+        Err(invalid(field, "must be an absolute path"))
+    }
 }
 
 /// The given name or the host's, which Kubernetes wants in lower case.
 fn node_name(given: Option<String>) -> Result<String, ConfigError> {
-    let host = rustix::system::uname().nodename().to_string_lossy().to_lowercase();
+    let host = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .to_lowercase();
     let name = given.unwrap_or(host);
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
     if name.is_empty() || name.len() > 253 || !name.chars().all(plain) {
-        return Err(invalid("node_name", format!("`{name}` is not a DNS subdomain name")));
+        return Err(invalid(
+            "node_name",
+            format!("`{name}` is not a DNS subdomain name"),
+        ));
     }
     Ok(name)
 }
@@ -212,8 +260,17 @@ mod tests {
 
     #[test]
     fn flags_win_over_the_file() {
-        let settings = Settings { node_name: Some("flag".into()), ..Settings::default() };
-        let file = File { node_name: Some("file".into()), ..File::default() };
-        assert_eq!(overridden(file, &settings).node_name.as_deref(), Some("flag"));
+        let settings = Settings {
+            node_name: Some("flag".into()),
+            ..Settings::default()
+        };
+        let file = File {
+            node_name: Some("file".into()),
+            ..File::default()
+        };
+        assert_eq!(
+            overridden(file, &settings).node_name.as_deref(),
+            Some("flag")
+        );
     }
 }

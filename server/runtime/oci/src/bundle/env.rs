@@ -35,11 +35,17 @@ impl Environment {
     }
 
     pub(super) fn get(&self, name: &str) -> Option<String> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+        self.0
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.clone())
     }
 
     pub(super) fn entries(&self) -> Vec<String> {
-        self.0.iter().map(|(name, value)| format!("{name}={value}")).collect()
+        self.0
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect()
     }
 }
 
@@ -51,7 +57,10 @@ pub(super) fn environment(
     node: &NodeFacts,
 ) -> Result<(Environment, Environment), BundleError> {
     let mut all = Environment::default();
-    all.set("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned());
+    all.set(
+        "PATH",
+        "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
+    );
     if container.tty {
         all.set("TERM", "xterm".to_owned());
     }
@@ -65,8 +74,15 @@ pub(super) fn environment(
         let value = match &var.value_from {
             None => expand(&var.value, |name| own.get(name)),
             Some(EnvVarSource::Field { path }) => field(pod, path, node)?,
-            Some(EnvVarSource::Resource { container: named, resource, divisor }) => {
-                let of = named.as_deref().and_then(|name| pod.container(name)).unwrap_or(container);
+            Some(EnvVarSource::Resource {
+                container: named,
+                resource,
+                divisor,
+            }) => {
+                let of = named
+                    .as_deref()
+                    .and_then(|name| pod.container(name))
+                    .unwrap_or(container);
                 resource_field(of, resource, divisor.as_ref(), node)?
             }
         };
@@ -84,15 +100,24 @@ pub fn hostname(pod: &PodRef) -> String {
 }
 
 fn field(pod: &PodRef, path: &str, node: &NodeFacts) -> Result<String, BundleError> {
-    let unknown = || BundleError::UnknownField { path: path.to_owned() };
-    let indexed = |prefix: &str| path.strip_prefix(prefix).and_then(|rest| rest.strip_suffix("']"));
+    let unknown = || BundleError::UnknownField {
+        path: path.to_owned(),
+    };
+    let indexed = |prefix: &str| {
+        path.strip_prefix(prefix)
+            .and_then(|rest| rest.strip_suffix("']"))
+    };
     if let Some(key) = indexed("metadata.labels['") {
         return Ok(pod.labels.get(key).cloned().unwrap_or_default());
     }
     if let Some(key) = indexed("metadata.annotations['") {
         return Ok(pod.annotations.get(key).cloned().unwrap_or_default());
     }
-    let ips = if pod.spec.host_network { vec![node.ip] } else { pod.ips.clone() };
+    let ips = if pod.spec.host_network {
+        vec![node.ip]
+    } else {
+        pod.ips.clone()
+    };
     let first = ips.first().map(ToString::to_string).unwrap_or_default();
     Ok(match path {
         "metadata.name" => pod.key.name.to_string(),
@@ -100,12 +125,20 @@ fn field(pod: &PodRef, path: &str, node: &NodeFacts) -> Result<String, BundleErr
         "metadata.uid" => pod.uid.to_string(),
         "spec.nodeName" => node.name.clone(),
         "spec.serviceAccountName" => {
-            let account = pod.spec.extra.get("serviceAccountName").and_then(|value| value.as_str());
+            let account = pod
+                .spec
+                .extra
+                .get("serviceAccountName")
+                .and_then(|value| value.as_str());
             account.unwrap_or("default").to_owned()
         }
         "status.hostIP" | "status.hostIPs" => node.ip.to_string(),
         "status.podIP" => first,
-        "status.podIPs" => ips.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+        "status.podIPs" => ips
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(","),
         _ => return Err(unknown()),
     })
 }
@@ -116,7 +149,9 @@ fn resource_field(
     divisor: Option<&Quantity>,
     node: &NodeFacts,
 ) -> Result<String, BundleError> {
-    let unknown = || BundleError::UnknownField { path: resource.to_owned() };
+    let unknown = || BundleError::UnknownField {
+        path: resource.to_owned(),
+    };
     let (list, name) = resource.split_once('.').ok_or_else(unknown)?;
     let capacity = match name {
         "cpu" => node.cpus.saturating_mul(1000),
@@ -125,7 +160,10 @@ fn resource_field(
     };
     let resources = &container.resources;
     let millis = match list {
-        "limits" => resources.limits.get(name).map_or(capacity, Quantity::millis),
+        "limits" => resources
+            .limits
+            .get(name)
+            .map_or(capacity, Quantity::millis),
         "requests" => resources.requests.get(name).map_or(0, Quantity::millis),
         _ => return Err(unknown()),
     };

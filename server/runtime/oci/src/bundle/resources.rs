@@ -16,7 +16,9 @@ const MAX_SHARES: i64 = 262_144;
 pub(super) fn linux_resources(resources: &Resources) -> Value {
     let limit = |name: &str| resources.limits.get(name).filter(|q| q.millis() > 0);
     let request = |name: &str| resources.requests.get(name).or_else(|| limit(name));
-    let shares = request("cpu").map_or(MIN_SHARES, |q| (q.millis() * 1024 / 1000).clamp(MIN_SHARES, MAX_SHARES));
+    let shares = request("cpu").map_or(MIN_SHARES, |q| {
+        (q.millis() * 1024 / 1000).clamp(MIN_SHARES, MAX_SHARES)
+    });
     let mut cpu = json!({ "shares": shares });
     if let Some(quota) = limit("cpu").map(Quantity::millis) {
         cpu["period"] = json!(PERIOD_US);
@@ -38,7 +40,10 @@ pub(super) fn oom_score_adj(spec: &PodSpec, resources: &Resources, capacity: i64
         QosClass::Guaranteed => -997,
         QosClass::BestEffort => 1000,
         QosClass::Burstable => {
-            let request = resources.requests.get("memory").or_else(|| resources.limits.get("memory"));
+            let request = resources
+                .requests
+                .get("memory")
+                .or_else(|| resources.limits.get("memory"));
             let request = request.map_or(0, Quantity::value);
             let share = i128::from(request) * 1000 / i128::from(capacity.max(1));
             i64::try_from(1000 - share).unwrap_or(3).clamp(3, 999)
@@ -51,20 +56,32 @@ mod tests {
     use super::*;
 
     fn resources(limits: &[(&str, &str)]) -> Resources {
-        let limits = limits.iter().map(|(k, v)| ((*k).to_owned(), v.parse().expect("quantity"))).collect();
-        Resources { limits, ..Resources::default() }
+        let limits = limits
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), v.parse().expect("quantity")))
+            .collect();
+        Resources {
+            limits,
+            ..Resources::default()
+        }
     }
 
     #[test]
     fn half_a_processor_is_half_a_period() {
         let value = linux_resources(&resources(&[("cpu", "500m"), ("memory", "128Mi")]));
-        assert_eq!(value["cpu"], json!({"shares": 512, "period": 100_000, "quota": 50_000}));
+        assert_eq!(
+            value["cpu"],
+            json!({"shares": 512, "period": 100_000, "quota": 50_000})
+        );
         assert_eq!(value["memory"]["limit"], json!(134_217_728));
     }
 
     #[test]
     fn tiny_limits_act_as_ten_millis() {
         let value = linux_resources(&resources(&[("cpu", "1m")]));
-        assert_eq!((&value["cpu"]["quota"], &value["cpu"]["shares"]), (&json!(1000), &json!(2)));
+        assert_eq!(
+            (&value["cpu"]["quota"], &value["cpu"]["shares"]),
+            (&json!(1000), &json!(2))
+        );
     }
 }

@@ -15,7 +15,11 @@ use super::{
 ///
 /// # Errors
 /// [`BundleError`] if there is nothing to run or a reference cannot be resolved.
-pub fn config_json(pod: &PodRef, container: &ContainerSpec, of: &Surroundings) -> Result<Value, BundleError> {
+pub fn config_json(
+    pod: &PodRef,
+    container: &ContainerSpec,
+    of: &Surroundings,
+) -> Result<Value, BundleError> {
     let (env, own) = environment(pod, container, &of.image.env, &of.node)?;
     let args = arguments(container, &of.image.entrypoint, &of.image.cmd, &own)?;
     Ok(json!({
@@ -44,14 +48,22 @@ fn arguments(
     cmd: &[String],
     env: &Environment,
 ) -> Result<Vec<String>, BundleError> {
-    let expanded = |list: &[String]| -> Vec<String> { list.iter().map(|s| expand(s, |name| env.get(name))).collect() };
+    let expanded = |list: &[String]| -> Vec<String> {
+        list.iter()
+            .map(|s| expand(s, |name| env.get(name)))
+            .collect()
+    };
     let (command, args) = (expanded(&container.command), expanded(&container.args));
     let all = match (command.is_empty(), args.is_empty()) {
         (false, _) => [command, args].concat(),
         (true, false) => [entrypoint.to_vec(), args].concat(),
         (true, true) => [entrypoint, cmd].concat(),
     };
-    if all.is_empty() { Err(BundleError::NoCommand) } else { Ok(all) }
+    if all.is_empty() {
+        Err(BundleError::NoCommand)
+    } else {
+        Ok(all)
+    }
 }
 
 fn process(
@@ -62,7 +74,11 @@ fn process(
     args: &[String],
 ) -> Value {
     let image_dir = Some(&of.image.working_dir).filter(|dir| !dir.is_empty());
-    let cwd = container.working_dir.as_ref().or(image_dir).map_or("/", String::as_str);
+    let cwd = container
+        .working_dir
+        .as_ref()
+        .or(image_dir)
+        .map_or("/", String::as_str);
     let mut gids = of.user.additional_gids.clone();
     if !gids.contains(&of.user.gid) {
         gids.insert(0, of.user.gid);
@@ -97,7 +113,10 @@ fn mounts(container: &ContainerSpec, of: &Surroundings) -> Vec<Value> {
     list.push(bind("/etc/hosts", &of.pod_files.hosts));
     list.push(bind("/etc/hostname", &of.pod_files.hostname));
     list.push(bind("/etc/resolv.conf", &of.pod_files.resolv_conf));
-    list.push(bind(&container.termination_message_path, &of.termination_log));
+    list.push(bind(
+        &container.termination_message_path,
+        &of.termination_log,
+    ));
     list
 }
 
@@ -112,9 +131,17 @@ mod tests {
     #[test]
     fn command_and_arguments_override_the_image() {
         let run = |command: &str, args: &str| {
-            let container =
-                ContainerSpec { command: words(command), args: words(args), ..ContainerSpec::default() };
-            arguments(&container, &words("/entry"), &words("a b"), &Environment::default())
+            let container = ContainerSpec {
+                command: words(command),
+                args: words(args),
+                ..ContainerSpec::default()
+            };
+            arguments(
+                &container,
+                &words("/entry"),
+                &words("a b"),
+                &Environment::default(),
+            )
         };
         assert_eq!(run("", ""), Ok(words("/entry a b")));
         assert_eq!(run("", "c"), Ok(words("/entry c")));

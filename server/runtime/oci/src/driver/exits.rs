@@ -58,9 +58,16 @@ async fn exited(inner: &Arc<Inner>, entry: &Arc<Entry>, record: &ExitRecord) {
 
 /// Container and attempt of an id.
 async fn find(inner: &Arc<Inner>, entry: &Entry, id: &str) -> Option<(String, u32)> {
-    let (uid, containers) = (entry.pod.uid.clone(), inner.layout.containers(&entry.pod.uid));
-    let list = blocking(move || Ok(instances(&containers))).await.unwrap_or_default();
-    list.into_iter().rev().find(|(name, attempt)| container_id(&uid, name, *attempt) == id)
+    let (uid, containers) = (
+        entry.pod.uid.clone(),
+        inner.layout.containers(&entry.pod.uid),
+    );
+    let list = blocking(move || Ok(instances(&containers)))
+        .await
+        .unwrap_or_default();
+    list.into_iter()
+        .rev()
+        .find(|(name, attempt)| container_id(&uid, name, *attempt) == id)
 }
 
 /// An exit record with its termination message.
@@ -81,7 +88,11 @@ async fn exit(
     let (spec, code) = (pod.container(container).cloned(), record.exit_code);
     let read = blocking(move || Ok(spec.map(|spec| messages::message(&spec, code, &file, &log))));
     let message = read.await.ok().flatten().unwrap_or_default();
-    Exit { status, finished_at: timestamp(record.finished_at), message }
+    Exit {
+        status,
+        finished_at: timestamp(record.finished_at),
+        message,
+    }
 }
 
 /// The shim died. What it owned is killed; ends it had recorded are told with their truth.
@@ -92,12 +103,21 @@ async fn lost(inner: &Arc<Inner>, entry: &Arc<Entry>) {
     if let Err(error) = crate::shim::kill_leftovers(&directory).await {
         tracing::error!(pod.uid = %uid, %error, "cannot kill what the shim left");
     }
-    let records = blocking(move || ExitRecord::load_all(&directory)).await.unwrap_or_default();
+    let records = blocking(move || ExitRecord::load_all(&directory))
+        .await
+        .unwrap_or_default();
     for record in &records {
         exited(inner, entry, record).await;
     }
     inner.pods.remove(&uid);
-    inner.tell(&uid, Fact::SandboxLost { message: "the pod's shim died".into() }).await;
+    inner
+        .tell(
+            &uid,
+            Fact::SandboxLost {
+                message: "the pod's shim died".into(),
+            },
+        )
+        .await;
 }
 
 /// An instance of a recovered sandbox.

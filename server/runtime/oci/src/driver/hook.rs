@@ -22,17 +22,26 @@ pub(super) async fn run(
             tokio::time::sleep(Duration::from_secs(*seconds)).await;
             Outcome::Success
         }
-        Handler::HttpGet(_) | Handler::TcpSocket { .. } | Handler::Grpc { .. } => {
-            Outcome::Error { message: "error: this kind of hook is not offered by this runtime".into() }
-        }
+        Handler::HttpGet(_) | Handler::TcpSocket { .. } | Handler::Grpc { .. } => Outcome::Error {
+            message: "error: this kind of hook is not offered by this runtime".into(),
+        },
     }
 }
 
-async fn exec(inner: &Arc<Inner>, pod: &PodRef, container: &str, id: &str, command: &[String]) -> Outcome {
+async fn exec(
+    inner: &Arc<Inner>,
+    pod: &PodRef,
+    container: &str,
+    id: &str,
+    command: &[String],
+) -> Outcome {
     match streams::run_to_end(inner, pod, container, id, command, OUTPUT_LIMIT).await {
         Ok(done) if done.exit_code == 0 => Outcome::Success,
         Ok(done) => {
-            let (stdout, stderr) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+            let (stdout, stderr) = (
+                String::from_utf8_lossy(&done.stdout),
+                String::from_utf8_lossy(&done.stderr),
+            );
             let text = format!(
                 "error: command '{}' exited with {}: {}, message: {:?}",
                 command.join(" "),
@@ -42,6 +51,8 @@ async fn exec(inner: &Arc<Inner>, pod: &PodRef, container: &str, id: &str, comma
             );
             Outcome::Failure { message: text }
         }
-        Err(error) => Outcome::Error { message: format!("error: {error}") },
+        Err(error) => Outcome::Error {
+            message: format!("error: {error}"),
+        },
     }
 }

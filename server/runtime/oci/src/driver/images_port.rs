@@ -7,7 +7,10 @@ use std::{
 };
 
 use lifepod_lifecycle::{
-    port::{BoxFuture, Credentials, ImageError as PortError, ImageRecord, Images, ProgressSink, PullProgress},
+    port::{
+        BoxFuture, Credentials, ImageError as PortError, ImageRecord, Images, ProgressSink,
+        PullProgress,
+    },
     time::Timestamp,
 };
 
@@ -21,10 +24,19 @@ impl Images for OciDriver {
         credentials: Option<Credentials>,
         progress: ProgressSink,
     ) -> BoxFuture<'a, Result<ImageRecord, PortError>> {
-        let credentials = credentials.map(|c| image::Credentials::Basic { username: c.username, password: c.password });
-        let sink: image::ProgressSink = Arc::new(move |step: &LayerProgress| progress(convert(step)));
+        let credentials = credentials.map(|c| image::Credentials::Basic {
+            username: c.username,
+            password: c.password,
+        });
+        let sink: image::ProgressSink =
+            Arc::new(move |step: &LayerProgress| progress(convert(step)));
         Box::pin(async move {
-            self.inner.images.pull(reference, credentials, Some(sink)).await.map(record).map_err(refused)
+            self.inner
+                .images
+                .pull(reference, credentials, Some(sink))
+                .await
+                .map(record)
+                .map_err(refused)
         })
     }
 
@@ -34,7 +46,12 @@ impl Images for OciDriver {
         name: Option<&'a str>,
     ) -> BoxFuture<'a, Result<Vec<ImageRecord>, PortError>> {
         Box::pin(async move {
-            let images = self.inner.images.load_file(&archive, name).await.map_err(refused)?;
+            let images = self
+                .inner
+                .images
+                .load_file(&archive, name)
+                .await
+                .map_err(refused)?;
             Ok(images.into_iter().map(record).collect())
         })
     }
@@ -44,11 +61,24 @@ impl Images for OciDriver {
     }
 
     fn get<'a>(&'a self, reference: &'a str) -> BoxFuture<'a, Result<ImageRecord, PortError>> {
-        Box::pin(async move { self.inner.images.resolve(reference).map(record).map_err(refused) })
+        Box::pin(async move {
+            self.inner
+                .images
+                .resolve(reference)
+                .map(record)
+                .map_err(refused)
+        })
     }
 
     fn remove<'a>(&'a self, reference: &'a str) -> BoxFuture<'a, Result<(), PortError>> {
-        Box::pin(async move { self.inner.images.remove(reference).await.map(|_| ()).map_err(refused) })
+        Box::pin(async move {
+            self.inner
+                .images
+                .remove(reference)
+                .await
+                .map(|_| ())
+                .map_err(refused)
+        })
     }
 }
 
@@ -80,7 +110,9 @@ fn refused(error: ImageError) -> PortError {
     let message = error.to_string();
     match error {
         ImageError::InvalidImageName { .. } => PortError::InvalidName { message },
-        ImageError::NotFound { .. } | ImageError::NotPresent { .. } => PortError::NotFound { message },
+        ImageError::NotFound { .. } | ImageError::NotPresent { .. } => {
+            PortError::NotFound { message }
+        }
         ImageError::Unauthorized { .. } => PortError::Unauthorized { message },
         ImageError::Unavailable { .. } | ImageError::Refused { .. } | ImageError::Cancelled => {
             PortError::Unavailable { message }
@@ -90,6 +122,8 @@ fn refused(error: ImageError) -> PortError {
         | ImageError::Malformed { .. }
         | ImageError::TooLarge { .. } => PortError::Invalid { message },
         ImageError::InUse { .. } => PortError::InUse { message },
-        ImageError::InvalidConfig { .. } | ImageError::Storage { .. } => PortError::Store { message },
+        ImageError::InvalidConfig { .. } | ImageError::Storage { .. } => {
+            PortError::Store { message }
+        }
     }
 }

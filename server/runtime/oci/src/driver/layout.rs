@@ -71,14 +71,22 @@ impl Layout {
     }
 
     pub(super) fn log(&self, pod: &PodRef, container: &str, attempt: u32) -> PathBuf {
-        self.logs(pod).join(container).join(format!("{attempt}.log"))
+        self.logs(pod)
+            .join(container)
+            .join(format!("{attempt}.log"))
     }
 
     /// All log directories of a pod whose name is no longer known.
     pub(super) fn logs_of(&self, uid: &PodUid) -> Vec<PathBuf> {
         let suffix = format!("_{uid}");
-        let entries = std::fs::read_dir(self.data.join("logs")).into_iter().flatten().flatten();
-        entries.map(|entry| entry.path()).filter(|path| path.to_string_lossy().ends_with(&suffix)).collect()
+        let entries = std::fs::read_dir(self.data.join("logs"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        entries
+            .map(|entry| entry.path())
+            .filter(|path| path.to_string_lossy().ends_with(&suffix))
+            .collect()
     }
 }
 
@@ -92,11 +100,16 @@ pub(super) fn container_id(uid: &PodUid, name: &str, attempt: u32) -> String {
 pub(super) fn instances(containers: &Path) -> Vec<(String, u32)> {
     let list = |path: &Path| -> Vec<String> {
         let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+        entries
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect()
     };
     let mut found = Vec::new();
     for name in list(containers) {
-        for attempt in list(&containers.join(&name)).iter().filter_map(|text| text.parse().ok()) {
+        for attempt in list(&containers.join(&name))
+            .iter()
+            .filter_map(|text| text.parse().ok())
+        {
             found.push((name.clone(), attempt));
         }
     }

@@ -21,11 +21,17 @@ pub(super) fn message(spec: &ContainerSpec, exit_code: i32, file: &Path, log: &P
     let text = match tail(file, FILE_LIMIT) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(error) => format!("Error on reading termination log {}: {error}", file.display()),
+        Err(error) => format!(
+            "Error on reading termination log {}: {error}",
+            file.display()
+        ),
     };
-    let fall_back = spec.termination_message_policy == TerminationMessagePolicy::FallbackToLogsOnError;
+    let fall_back =
+        spec.termination_message_policy == TerminationMessagePolicy::FallbackToLogsOnError;
     if text.is_empty() && fall_back && exit_code != 0 {
-        return tail(log, LOG_READ).map(|bytes| last_lines(&bytes)).unwrap_or_default();
+        return tail(log, LOG_READ)
+            .map(|bytes| last_lines(&bytes))
+            .unwrap_or_default();
     }
     text
 }
@@ -61,7 +67,10 @@ mod tests {
     use super::*;
 
     fn spec(policy: TerminationMessagePolicy) -> ContainerSpec {
-        ContainerSpec { termination_message_policy: policy, ..ContainerSpec::default() }
+        ContainerSpec {
+            termination_message_policy: policy,
+            ..ContainerSpec::default()
+        }
     }
 
     #[test]
@@ -72,7 +81,10 @@ mod tests {
         let fall_back = spec(TerminationMessagePolicy::FallbackToLogsOnError);
         assert_eq!(message(&fall_back, 1, &file, &log), "one\ntwo\n");
         assert_eq!(message(&fall_back, 0, &file, &log), "");
-        assert_eq!(message(&spec(TerminationMessagePolicy::File), 1, &file, &log), "");
+        assert_eq!(
+            message(&spec(TerminationMessagePolicy::File), 1, &file, &log),
+            ""
+        );
         std::fs::write(&file, "done").unwrap();
         assert_eq!(message(&fall_back, 1, &file, &log), "done");
         std::fs::write(&file, "x".repeat(5000)).unwrap();

@@ -98,20 +98,36 @@ impl OciDriver {
             return Err(OpenError::Shim { path: config.shim });
         }
         let layout = Layout::new(config.data_dir.clone());
-        std::fs::create_dir_all(layout.pods())
-            .map_err(|source| OpenError::Data { path: layout.pods(), source })?;
+        std::fs::create_dir_all(layout.pods()).map_err(|source| OpenError::Data {
+            path: layout.pods(),
+            source,
+        })?;
         let images = ImageStore::open(config.data_dir.join("images"), config.registries.clone())?;
         let network = Network::open(&config.network)?;
         let node = config.node_facts();
         let (pods, sink, tasks) = (Pods::default(), Mutex::default(), TaskTracker::new());
-        let inner = Inner { config, layout, node, images, network, pods, sink, tasks };
-        Ok(Self { inner: Arc::new(inner) })
+        let inner = Inner {
+            config,
+            layout,
+            node,
+            images,
+            network,
+            pods,
+            sink,
+            tasks,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 }
 
 impl Runtime for OciDriver {
     fn info(&self) -> RuntimeInfo {
-        RuntimeInfo { name: "lifepod".into(), version: env!("CARGO_PKG_VERSION").into() }
+        RuntimeInfo {
+            name: "lifepod".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+        }
     }
 
     fn recover(
@@ -143,17 +159,32 @@ impl Inner {
     async fn perform(self: &Arc<Self>, effect: Effect) -> Option<Fact> {
         let Effect { pod, op, action } = effect;
         match action {
-            Action::CreateSandbox { attempt } => Some(sandbox::create(self, &pod, op, attempt).await),
-            Action::EnsureImage { container } => Some(image::ensure(self, &pod, op, &container).await),
-            Action::StartContainer { container, attempt, image_id } => {
-                Some(start::start(self, &pod, op, &container, attempt, &image_id).await)
+            Action::CreateSandbox { attempt } => {
+                Some(sandbox::create(self, &pod, op, attempt).await)
             }
-            Action::RunHook { container, container_id, handler, .. } => {
+            Action::EnsureImage { container } => {
+                Some(image::ensure(self, &pod, op, &container).await)
+            }
+            Action::StartContainer {
+                container,
+                attempt,
+                image_id,
+            } => Some(start::start(self, &pod, op, &container, attempt, &image_id).await),
+            Action::RunHook {
+                container,
+                container_id,
+                handler,
+                ..
+            } => {
                 let outcome = hook::run(self, &pod, &container, &container_id, &handler).await;
                 Some(Fact::HookFinished { op, outcome })
             }
             Action::RunProbe { .. } => None,
-            Action::StopContainer { container, attempt, container_id } => {
+            Action::StopContainer {
+                container,
+                attempt,
+                container_id,
+            } => {
                 start::stop(self, &pod, &container, attempt, &container_id).await;
                 None
             }
@@ -178,5 +209,7 @@ impl Inner {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> std::io::Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(std::io::Error::other(error)))
 }

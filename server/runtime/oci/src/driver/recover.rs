@@ -36,7 +36,10 @@ pub(super) async fn recover(inner: &Arc<Inner>, known: Vec<KnownPod>) -> Vec<(Po
 
 async fn adopt(inner: &Arc<Inner>, pod: PodRef) -> Fact {
     let Some((attempt, directory)) = newest_sandbox(inner, &pod.uid).await else {
-        return Fact::Recovered { sandbox: None, instances: Vec::new() };
+        return Fact::Recovered {
+            sandbox: None,
+            instances: Vec::new(),
+        };
     };
     let directory = SandboxDir::new(directory);
     match ShimHandle::connect(&directory).await {
@@ -51,11 +54,20 @@ async fn adopt(inner: &Arc<Inner>, pod: PodRef) -> Fact {
                 _ => vec![inner.node.ip],
             };
             let (watching, namespaces) = (CancellationToken::new(), state.namespaces.clone());
-            let entry = Arc::new(Entry { pod, attempt, shim, namespaces, watching });
+            let entry = Arc::new(Entry {
+                pod,
+                attempt,
+                shim,
+                namespaces,
+                watching,
+            });
             let instances = stock(inner, &entry, state).await;
             inner.pods.insert(Arc::clone(&entry));
             exits::follow(inner, entry, events);
-            Fact::Recovered { sandbox: Some(ips), instances }
+            Fact::Recovered {
+                sandbox: Some(ips),
+                instances,
+            }
         }
         Err(_) => lost(inner, pod, attempt, directory).await,
     }
@@ -68,7 +80,9 @@ async fn newest_sandbox(inner: &Inner, uid: &PodUid) -> Option<(u32, std::path::
         let mut newest = None;
         for entry in fs::read_dir(pod)? {
             let name = entry?.file_name();
-            let number = name.to_str().and_then(|name| name.strip_prefix("sandbox-")?.parse::<u32>().ok());
+            let number = name
+                .to_str()
+                .and_then(|name| name.strip_prefix("sandbox-")?.parse::<u32>().ok());
             newest = newest.max(number);
         }
         Ok(newest)
@@ -80,11 +94,17 @@ async fn newest_sandbox(inner: &Inner, uid: &PodUid) -> Option<(u32, std::path::
 /// What a living shim knows of its containers.
 async fn stock(inner: &Arc<Inner>, entry: &Entry, state: State) -> Vec<InstanceFacts> {
     let containers = inner.layout.containers(&entry.pod.uid);
-    let named = blocking(move || Ok(instances(&containers))).await.unwrap_or_default();
+    let named = blocking(move || Ok(instances(&containers)))
+        .await
+        .unwrap_or_default();
     let mut found = Vec::new();
     for (container, attempt) in named {
         let id = container_id(&entry.pod.uid, &container, attempt);
-        let status = state.containers.iter().find(|known| known.id == id).map(|known| &known.status);
+        let status = state
+            .containers
+            .iter()
+            .find(|known| known.id == id)
+            .map(|known| &known.status);
         match status {
             Some(ContainerStatus::Running(started)) => found.push(InstanceFacts {
                 container,
@@ -108,9 +128,13 @@ async fn lost(inner: &Arc<Inner>, pod: PodRef, attempt: u32, directory: SandboxD
         tracing::error!(pod.key = %pod.key, %error, "cannot kill what a dead shim left");
     }
     let path = directory.clone();
-    let records = blocking(move || lifepod_shim::ExitRecord::load_all(&path)).await.unwrap_or_default();
+    let records = blocking(move || lifepod_shim::ExitRecord::load_all(&path))
+        .await
+        .unwrap_or_default();
     let containers = inner.layout.containers(&pod.uid);
-    let named = blocking(move || Ok(instances(&containers))).await.unwrap_or_default();
+    let named = blocking(move || Ok(instances(&containers)))
+        .await
+        .unwrap_or_default();
     let mut found = Vec::new();
     for (container, number) in named {
         let id = container_id(&pod.uid, &container, number);
@@ -119,14 +143,18 @@ async fn lost(inner: &Arc<Inner>, pod: PodRef, attempt: u32, directory: SandboxD
         }
     }
     tracing::warn!(pod.key = %pod.key, attempt, "the pod's sandbox did not survive");
-    Fact::Recovered { sandbox: None, instances: found }
+    Fact::Recovered {
+        sandbox: None,
+        instances: found,
+    }
 }
 
 /// Removes pods nobody knows, and links that belong to nobody.
 async fn remove_strangers(inner: &Arc<Inner>, known: BTreeSet<PodUid>) {
     let pods = inner.layout.pods();
     let listed = blocking(move || {
-        let names = fs::read_dir(pods)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+        let names =
+            fs::read_dir(pods)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
         names.collect::<io::Result<Vec<_>>>()
     });
     for name in listed.await.unwrap_or_default() {

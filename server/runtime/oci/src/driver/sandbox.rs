@@ -34,13 +34,24 @@ pub(super) async fn create(inner: &Arc<Inner>, pod: &PodRef, op: OpId, attempt: 
         Ok(ips) => Fact::SandboxReady { op, ips },
         Err(error) => {
             tracing::warn!(pod.key = %pod.key, %error, "sandbox failed");
-            Fact::SandboxFailed { op, message: error.to_string() }
+            Fact::SandboxFailed {
+                op,
+                message: error.to_string(),
+            }
         }
     }
 }
 
-async fn try_create(inner: &Arc<Inner>, pod: &PodRef, attempt: u32) -> Result<Vec<IpAddr>, SandboxError> {
-    if let Some(entry) = inner.pods.get(&pod.uid).filter(|entry| entry.attempt == attempt) {
+async fn try_create(
+    inner: &Arc<Inner>,
+    pod: &PodRef,
+    attempt: u32,
+) -> Result<Vec<IpAddr>, SandboxError> {
+    if let Some(entry) = inner
+        .pods
+        .get(&pod.uid)
+        .filter(|entry| entry.attempt == attempt)
+    {
         return attach(inner, pod, &entry).await;
     }
     let directory = inner.layout.sandbox(&pod.uid, attempt);
@@ -62,21 +73,33 @@ async fn try_create(inner: &Arc<Inner>, pod: &PodRef, attempt: u32) -> Result<Ve
     };
     let watching = CancellationToken::new();
     let namespaces = state.namespaces;
-    let entry = Arc::new(Entry { pod: pod.clone(), attempt, shim, namespaces, watching });
+    let entry = Arc::new(Entry {
+        pod: pod.clone(),
+        attempt,
+        shim,
+        namespaces,
+        watching,
+    });
     inner.pods.insert(Arc::clone(&entry));
     exits::follow(inner, Arc::clone(&entry), events);
     attach(inner, pod, &entry).await
 }
 
 /// Connects the sandbox and writes the pod's files.
-async fn attach(inner: &Arc<Inner>, pod: &PodRef, entry: &Entry) -> Result<Vec<IpAddr>, SandboxError> {
+async fn attach(
+    inner: &Arc<Inner>,
+    pod: &PodRef,
+    entry: &Entry,
+) -> Result<Vec<IpAddr>, SandboxError> {
     let (inner, pod) = (Arc::clone(inner), pod.clone());
     let namespace = entry.namespaces.net.clone();
     let work = move || -> Result<Vec<IpAddr>, SandboxError> {
         let ip = match &namespace {
             Some(path) => {
                 let ports = port_mappings(&pod);
-                Some(IpAddr::V4(inner.network.attach(pod.uid.as_str(), path, &ports)?.ip))
+                Some(IpAddr::V4(
+                    inner.network.attach(pod.uid.as_str(), path, &ports)?.ip,
+                ))
             }
             None => None,
         };
@@ -85,7 +108,9 @@ async fn attach(inner: &Arc<Inner>, pod: &PodRef, entry: &Entry) -> Result<Vec<I
         files::mount_shm(&paths.shm)?;
         Ok(vec![ip.unwrap_or(inner.node.ip)])
     };
-    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(io::Error::other)?
 }
 
 fn port_mappings(pod: &PodRef) -> Vec<PortMapping> {
@@ -110,7 +135,10 @@ fn port_mappings(pod: &PodRef) -> Vec<PortMapping> {
 pub(super) async fn remove(inner: &Arc<Inner>, pod: &PodRef, op: OpId, purge: bool) -> Fact {
     match tear_down(inner, &pod.uid, purge).await {
         Ok(()) => Fact::SandboxRemoved { op, purged: purge },
-        Err(error) => Fact::CleanupFailed { op, message: error.to_string() },
+        Err(error) => Fact::CleanupFailed {
+            op,
+            message: error.to_string(),
+        },
     }
 }
 
@@ -118,20 +146,34 @@ pub(super) async fn purge(inner: &Arc<Inner>, pod: &PodRef, op: OpId) -> Fact {
     let (layout, uid) = (inner.layout.clone(), pod.uid.clone());
     match blocking(move || purge_files(&layout, &uid)).await {
         Ok(()) => Fact::PodPurged { op },
-        Err(error) => Fact::CleanupFailed { op, message: error.to_string() },
+        Err(error) => Fact::CleanupFailed {
+            op,
+            message: error.to_string(),
+        },
     }
 }
 
 /// Removes everything of a pod that runs or is mounted; with `purge` its logs too.
-pub(super) async fn tear_down(inner: &Arc<Inner>, uid: &PodUid, purge: bool) -> Result<(), io::Error> {
+pub(super) async fn tear_down(
+    inner: &Arc<Inner>,
+    uid: &PodUid,
+    purge: bool,
+) -> Result<(), io::Error> {
     let entry = inner.pods.remove(uid);
     let shim = entry.as_ref().map(|entry| entry.shim.clone());
     shut_down(inner, uid, shim).await?;
     let (inner, uid) = (Arc::clone(inner), uid.clone());
     blocking(move || {
-        inner.network.detach(uid.as_str()).map_err(io::Error::other)?;
+        inner
+            .network
+            .detach(uid.as_str())
+            .map_err(io::Error::other)?;
         remove_files(&inner, &uid)?;
-        if purge { purge_files(&inner.layout, &uid) } else { Ok(()) }
+        if purge {
+            purge_files(&inner.layout, &uid)
+        } else {
+            Ok(())
+        }
     })
     .await
 }
@@ -150,7 +192,9 @@ async fn shut_down(inner: &Inner, uid: &PodUid, known: Option<ShimHandle>) -> io
         if let Ok((shim, _, _)) = ShimHandle::connect(&directory).await {
             shim.shutdown().await.map_err(io::Error::other)?;
         } else {
-            crate::shim::kill_leftovers(&directory).await.map_err(io::Error::other)?;
+            crate::shim::kill_leftovers(&directory)
+                .await
+                .map_err(io::Error::other)?;
         }
     }
     Ok(())
@@ -175,14 +219,21 @@ fn sandboxes(pod: &Path) -> io::Result<Vec<std::path::PathBuf>> {
 fn remove_files(inner: &Inner, uid: &PodUid) -> io::Result<()> {
     for (name, attempt) in super::layout::instances(&inner.layout.containers(uid)) {
         let directory = inner.layout.container(uid, &name, attempt);
-        inner.images.snapshots().unmount_and_remove(&directory.join("snapshot")).map_err(io::Error::other)?;
+        inner
+            .images
+            .snapshots()
+            .unmount_and_remove(&directory.join("snapshot"))
+            .map_err(io::Error::other)?;
     }
     files::unmount_quietly(&inner.layout.shm(uid))?;
     remove_dir(&inner.layout.pod(uid))
 }
 
 fn purge_files(layout: &super::layout::Layout, uid: &PodUid) -> io::Result<()> {
-    layout.logs_of(uid).iter().try_for_each(|path| remove_dir(path))
+    layout
+        .logs_of(uid)
+        .iter()
+        .try_for_each(|path| remove_dir(path))
 }
 
 pub(super) fn remove_dir(path: &Path) -> io::Result<()> {

@@ -11,11 +11,7 @@ use lifepod_lifecycle::{
 use lifepod_shim::protocol::{ContainerStatus, CreateContainer, ErrorCode};
 
 use super::{
-    Inner, blocking,
-    exits::timestamp,
-    layout::container_id,
-    pods::Entry,
-    sandbox::remove_dir,
+    Inner, blocking, exits::timestamp, layout::container_id, pods::Entry, sandbox::remove_dir,
 };
 use crate::{
     bundle::{ProcessUser, STOP_SIGNAL, Surroundings, config_json},
@@ -31,11 +27,17 @@ struct Failed {
 }
 
 fn create_failed(error: impl ToString) -> Failed {
-    Failed { failure: StartFailure::Create, message: error.to_string() }
+    Failed {
+        failure: StartFailure::Create,
+        message: error.to_string(),
+    }
 }
 
 fn config_failed(error: impl ToString) -> Failed {
-    Failed { failure: StartFailure::Config, message: error.to_string() }
+    Failed {
+        failure: StartFailure::Config,
+        message: error.to_string(),
+    }
 }
 
 pub(super) async fn start(
@@ -52,9 +54,18 @@ pub(super) async fn start(
             if let Some(previous) = attempt.checked_sub(1) {
                 forget(inner, pod, container, previous);
             }
-            Fact::ContainerStarted { op, container_id: id, at }
+            Fact::ContainerStarted {
+                op,
+                container_id: id,
+                at,
+            }
         }
-        Err(Failed { failure, message }) => Fact::ContainerFailed { op, failure, container_id: id, message },
+        Err(Failed { failure, message }) => Fact::ContainerFailed {
+            op,
+            failure,
+            container_id: id,
+            message,
+        },
     }
 }
 
@@ -66,26 +77,50 @@ async fn try_start(
     image_id: &str,
     id: &str,
 ) -> Result<lifepod_lifecycle::time::Timestamp, Failed> {
-    let entry = inner.pods.get(&pod.uid).ok_or_else(|| create_failed("the pod's sandbox is gone"))?;
-    let spec = pod.container(container).cloned().ok_or_else(|| create_failed("no such container"))?;
+    let entry = inner
+        .pods
+        .get(&pod.uid)
+        .ok_or_else(|| create_failed("the pod's sandbox is gone"))?;
+    let spec = pod
+        .container(container)
+        .cloned()
+        .ok_or_else(|| create_failed("no such container"))?;
     let (stdin, stdin_once) = (spec.stdin, spec.stdin_once);
     let bundle = {
         let (inner, entry, image_id) = (Arc::clone(inner), Arc::clone(&entry), image_id.to_owned());
-        let work = move || prepare(&inner, &entry, &spec, attempt, &image_id);
-        tokio::task::spawn_blocking(work).await.map_err(create_failed)??
+        // The pod as it is now: when its sandbox was asked for it had no address yet.
+        let pod = pod.clone();
+        let work = move || prepare(&inner, &entry, &pod, &spec, attempt, &image_id);
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(create_failed)??
     };
     let log = inner.layout.log(pod, container, attempt);
-    let request = CreateContainer { id: id.to_owned(), bundle, log: Some(log), stdin, stdin_once };
+    let request = CreateContainer {
+        id: id.to_owned(),
+        bundle,
+        log: Some(log),
+        stdin,
+        stdin_once,
+    };
     match entry.shim.create(request).await {
         Ok(started) => Ok(timestamp(started.started_at)),
         // An earlier try got this far before its answer was lost.
         Err(ShimError::Refused(failure)) if failure.code == ErrorCode::AlreadyExists => {
-            found(&entry, id).await.ok_or_else(|| create_failed(failure))
+            found(&entry, id)
+                .await
+                .ok_or_else(|| create_failed(failure))
         }
         Err(ShimError::Refused(failure)) => {
-            let cannot_run = [ErrorCode::ExecutableNotFound, ErrorCode::ExecutableNotPermitted];
+            let cannot_run = [
+                ErrorCode::ExecutableNotFound,
+                ErrorCode::ExecutableNotPermitted,
+            ];
             if cannot_run.contains(&failure.code) {
-                Err(Failed { failure: StartFailure::Start, message: failure.message })
+                Err(Failed {
+                    failure: StartFailure::Start,
+                    message: failure.message,
+                })
             } else {
                 Err(create_failed(failure))
             }
@@ -96,30 +131,36 @@ async fn try_start(
 
 async fn found(entry: &Entry, id: &str) -> Option<lifepod_lifecycle::time::Timestamp> {
     let state = entry.shim.state().await.ok()?;
-    state.containers.into_iter().find(|container| container.id == id).and_then(|container| {
-        match container.status {
+    state
+        .containers
+        .into_iter()
+        .find(|container| container.id == id)
+        .and_then(|container| match container.status {
             ContainerStatus::Running(started) => Some(timestamp(started.started_at)),
             ContainerStatus::Exited(record) => Some(timestamp(record.started_at)),
             ContainerStatus::Creating => None,
-        }
-    })
+        })
 }
 
 /// Makes snapshot, termination message file, log directory and bundle; answers the bundle.
 fn prepare(
     inner: &Inner,
     entry: &Entry,
+    pod: &PodRef,
     spec: &ContainerSpec,
     attempt: u32,
     image_id: &str,
 ) -> Result<PathBuf, Failed> {
-    let pod = &entry.pod;
     let directory = inner.layout.container(&pod.uid, &spec.name, attempt);
     let bundle = directory.join("bundle");
     fs::create_dir_all(&bundle).map_err(create_failed)?;
     let (image, config) = inner.images.inspect(image_id).map_err(create_failed)?;
     let snapshot = directory.join("snapshot");
-    let mounted = inner.images.snapshots().prepare(&image.id, &snapshot).map_err(create_failed)?;
+    let mounted = inner
+        .images
+        .snapshots()
+        .prepare(&image.id, &snapshot)
+        .map_err(create_failed)?;
     let termination_log = inner.layout.termination_log(&pod.uid, &spec.name, attempt);
     fresh_file(&termination_log).map_err(create_failed)?;
     if let Some(logs) = inner.layout.log(pod, &spec.name, attempt).parent() {
@@ -146,7 +187,11 @@ fn prepare(
 
 fn user(rootfs: &std::path::Path, config: &ImageConfig) -> Result<ProcessUser, Failed> {
     let user = snapshot::user::resolve(rootfs, &config.user).map_err(create_failed)?;
-    Ok(ProcessUser { uid: user.uid, gid: user.gid, additional_gids: user.additional_gids })
+    Ok(ProcessUser {
+        uid: user.uid,
+        gid: user.gid,
+        additional_gids: user.additional_gids,
+    })
 }
 
 /// An empty file everybody may write: the container's user is not ours.
@@ -179,9 +224,20 @@ fn forget(inner: &Arc<Inner>, pod: &PodRef, container: &str, attempt: u32) {
 }
 
 /// Sends the image's stop signal.
-pub(super) async fn stop(inner: &Arc<Inner>, pod: &PodRef, container: &str, attempt: u32, id: &str) {
-    let bundle = inner.layout.container(&pod.uid, container, attempt).join("bundle/config.json");
-    let name = blocking(move || stop_signal(&bundle)).await.unwrap_or_default();
+pub(super) async fn stop(
+    inner: &Arc<Inner>,
+    pod: &PodRef,
+    container: &str,
+    attempt: u32,
+    id: &str,
+) {
+    let bundle = inner
+        .layout
+        .container(&pod.uid, container, attempt)
+        .join("bundle/config.json");
+    let name = blocking(move || stop_signal(&bundle))
+        .await
+        .unwrap_or_default();
     signal(inner, pod, id, signal_number(&name), false).await;
 }
 
@@ -193,7 +249,9 @@ const SIGKILL: i32 = 9;
 const SIGTERM: i32 = 15;
 
 async fn signal(inner: &Inner, pod: &PodRef, id: &str, signal: i32, all: bool) {
-    let Some(entry) = inner.pods.get(&pod.uid) else { return };
+    let Some(entry) = inner.pods.get(&pod.uid) else {
+        return;
+    };
     if let Err(error) = entry.shim.signal(id, signal, all).await {
         tracing::debug!(pod.key = %pod.key, container.id = id, signal, %error, "signal not delivered");
     }
@@ -201,18 +259,25 @@ async fn signal(inner: &Inner, pod: &PodRef, id: &str, signal: i32, all: bool) {
 
 fn stop_signal(bundle: &std::path::Path) -> io::Result<String> {
     let json: serde_json::Value = serde_json::from_slice(&fs::read(bundle)?)?;
-    Ok(json["annotations"][STOP_SIGNAL].as_str().unwrap_or_default().to_owned())
+    Ok(json["annotations"][STOP_SIGNAL]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned())
 }
 
 /// Number of a signal given as `SIGQUIT`, `QUIT` or `3`; SIGTERM if it is none.
 fn signal_number(name: &str) -> i32 {
     const NAMES: [&str; 31] = [
-        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE",
-        "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ",
-        "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
+        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
+        "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG",
+        "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
     ];
     if let Ok(number) = name.parse::<i32>() {
-        return if (1..=64).contains(&number) { number } else { SIGTERM };
+        return if (1..=64).contains(&number) {
+            number
+        } else {
+            SIGTERM
+        };
     }
     let upper = name.to_ascii_uppercase();
     let short = upper.strip_prefix("SIG").unwrap_or(&upper);
@@ -223,7 +288,9 @@ fn signal_number(name: &str) -> i32 {
         return 34 + offset.clamp(0, 30);
     }
     let position = NAMES.iter().position(|known| *known == short);
-    position.and_then(|at| i32::try_from(at + 1).ok()).unwrap_or(SIGTERM)
+    position
+        .and_then(|at| i32::try_from(at + 1).ok())
+        .unwrap_or(SIGTERM)
 }
 
 #[cfg(test)]
@@ -232,9 +299,15 @@ mod tests {
 
     #[test]
     fn signals_are_known_by_name_and_number() {
-        for (name, number) in
-            [("SIGQUIT", 3), ("quit", 3), ("9", 9), ("", 15), ("SIGRTMIN+3", 37), ("nonsense", 15), ("99", 15)]
-        {
+        for (name, number) in [
+            ("SIGQUIT", 3),
+            ("quit", 3),
+            ("9", 9),
+            ("", 15),
+            ("SIGRTMIN+3", 37),
+            ("nonsense", 15),
+            ("99", 15),
+        ] {
             assert_eq!(signal_number(name), number, "`{name}`");
         }
     }

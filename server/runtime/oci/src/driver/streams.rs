@@ -40,12 +40,14 @@ fn exec_id() -> String {
 fn shim_error(error: ShimError, container: &str) -> StreamError {
     match error {
         ShimError::Refused(failure) => match failure.code {
-            ErrorCode::NotFound | ErrorCode::NotRunning => {
-                StreamError::NotRunning { container: container.to_owned() }
-            }
-            ErrorCode::ExecutableNotFound | ErrorCode::ExecutableNotPermitted | ErrorCode::StartFailed => {
-                StreamError::CannotStart { message: failure.message }
-            }
+            ErrorCode::NotFound | ErrorCode::NotRunning => StreamError::NotRunning {
+                container: container.to_owned(),
+            },
+            ErrorCode::ExecutableNotFound
+            | ErrorCode::ExecutableNotPermitted
+            | ErrorCode::StartFailed => StreamError::CannotStart {
+                message: failure.message,
+            },
             _ => StreamError::Io(std::io::Error::other(failure)),
         },
         other => StreamError::Io(std::io::Error::other(other)),
@@ -61,7 +63,9 @@ fn shim_of(inner: &Inner, pod: &PodRef, container: &str) -> Result<ShimHandle, S
     let entry = inner.pods.get(&pod.uid);
     entry
         .map(|entry| entry.shim.clone())
-        .ok_or_else(|| StreamError::NotRunning { container: container.to_owned() })
+        .ok_or_else(|| StreamError::NotRunning {
+            container: container.to_owned(),
+        })
 }
 
 /// Runs a command to its end and keeps at most `limit` bytes of each output. Dropping the future
@@ -84,13 +88,25 @@ pub(super) async fn run_to_end(
         args: command.to_vec(),
         ..Exec::default()
     };
-    let stdio = ExecStdio::Pipes { stdin, stdout, stderr };
-    let running = shim.exec(exec, stdio).await.map_err(|error| shim_error(error, container))?;
+    let stdio = ExecStdio::Pipes {
+        stdin,
+        stdout,
+        stderr,
+    };
+    let running = shim
+        .exec(exec, stdio)
+        .await
+        .map_err(|error| shim_error(error, container))?;
     let guard = KillOnDrop::new(running.control());
     // A background process may hold the pipes longer than the command lives: its end decides.
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let exit = {
-        let outputs = async { tokio::join!(collect(out, &mut stdout, limit), collect(err, &mut stderr, limit)) };
+        let outputs = async {
+            tokio::join!(
+                collect(out, &mut stdout, limit),
+                collect(err, &mut stderr, limit)
+            )
+        };
         let exit = running.wait();
         tokio::pin!(outputs, exit);
         tokio::select! {
@@ -104,7 +120,11 @@ pub(super) async fn run_to_end(
     };
     guard.disarm();
     let exit = exit.map_err(|error| shim_error(error, container))?;
-    Ok(Done { exit_code: exit.exit_code, stdout, stderr })
+    Ok(Done {
+        exit_code: exit.exit_code,
+        stdout,
+        stderr,
+    })
 }
 
 /// How long the output of an ended command is waited for.
@@ -112,7 +132,9 @@ const DRAIN: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// Reads to the end, keeping the first `limit` bytes.
 async fn collect(from: OwnedFd, into: &mut Vec<u8>, limit: usize) {
-    let Ok(mut from) = tokio::net::unix::pipe::Receiver::from_owned_fd(from) else { return };
+    let Ok(mut from) = tokio::net::unix::pipe::Receiver::from_owned_fd(from) else {
+        return;
+    };
     let mut chunk = [0; 4096];
     while let Ok(n @ 1..) = from.read(&mut chunk).await {
         let keep = n.min(limit.saturating_sub(into.len()));
@@ -163,7 +185,11 @@ impl Streams for OciDriver {
     }
 }
 
-async fn exec(inner: &Arc<Inner>, pod: &PodRef, request: ExecRequest) -> Result<ExecSession, StreamError> {
+async fn exec(
+    inner: &Arc<Inner>,
+    pod: &PodRef,
+    request: ExecRequest,
+) -> Result<ExecSession, StreamError> {
     let container = request.container;
     let shim = shim_of(inner, pod, &container)?;
     let exec = Exec {
@@ -176,8 +202,14 @@ async fn exec(inner: &Arc<Inner>, pod: &PodRef, request: ExecRequest) -> Result<
     let failed = |error| shim_error(error, &container);
     if request.tty.is_some() {
         let mut running = shim.exec(exec, ExecStdio::Terminal).await.map_err(failed)?;
-        let master = running.take_master().ok_or_else(|| failed(ShimError::Protocol))?;
-        let stdin = if request.stdin { Some(master.try_clone()?) } else { None };
+        let master = running
+            .take_master()
+            .ok_or_else(|| failed(ShimError::Protocol))?;
+        let stdin = if request.stdin {
+            Some(master.try_clone()?)
+        } else {
+            None
+        };
         let terminal = Some(master.try_clone()?);
         return Ok(session(running, stdin, master, None, terminal, container));
     }
@@ -189,7 +221,11 @@ async fn exec(inner: &Arc<Inner>, pod: &PodRef, request: ExecRequest) -> Result<
     };
     let (out, stdout) = pipe()?;
     let (err, stderr) = pipe()?;
-    let stdio = ExecStdio::Pipes { stdin: input, stdout, stderr };
+    let stdio = ExecStdio::Pipes {
+        stdin: input,
+        stdout,
+        stderr,
+    };
     let running = shim.exec(exec, stdio).await.map_err(failed)?;
     Ok(session(running, stdin, out, Some(err), None, container))
 }
@@ -202,16 +238,36 @@ fn session(
     terminal: Option<OwnedFd>,
     container: String,
 ) -> ExecSession {
-    let control = Box::new(Control { process: running.control(), terminal, container: container.clone() });
-    let exited = Box::pin(async move {
-        let exit = running.wait().await.map_err(|error| shim_error(error, &container))?;
-        Ok(ExitStatus { code: exit.exit_code, signal: exit.signal.unwrap_or(0), oom_killed: false })
+    let control = Box::new(Control {
+        process: running.control(),
+        terminal,
+        container: container.clone(),
     });
-    ExecSession { stdin, stdout, stderr, control, exited }
+    let exited = Box::pin(async move {
+        let exit = running
+            .wait()
+            .await
+            .map_err(|error| shim_error(error, &container))?;
+        Ok(ExitStatus {
+            code: exit.exit_code,
+            signal: exit.signal.unwrap_or(0),
+            oom_killed: false,
+        })
+    });
+    ExecSession {
+        stdin,
+        stdout,
+        stderr,
+        control,
+        exited,
+    }
 }
 
 const fn shim_size(size: TerminalSize) -> ShimSize {
-    ShimSize { width: size.width, height: size.height }
+    ShimSize {
+        width: size.width,
+        height: size.height,
+    }
 }
 
 /// Control of an exec.
@@ -224,20 +280,35 @@ struct Control {
 impl ExecControl for Control {
     fn resize(&self, size: TerminalSize) -> BoxFuture<'_, Result<(), StreamError>> {
         Box::pin(async move {
-            let Some(terminal) = &self.terminal else { return Ok(()) };
-            let size = rustix::termios::Winsize { ws_row: size.height, ws_col: size.width, ws_xpixel: 0, ws_ypixel: 0 };
-            rustix::termios::tcsetwinsize(terminal, size).map_err(|error| StreamError::Io(error.into()))
+            let Some(terminal) = &self.terminal else {
+                return Ok(());
+            };
+            let size = rustix::termios::Winsize {
+                ws_row: size.height,
+                ws_col: size.width,
+                ws_xpixel: 0,
+                ws_ypixel: 0,
+            };
+            rustix::termios::tcsetwinsize(terminal, size)
+                .map_err(|error| StreamError::Io(error.into()))
         })
     }
 
     fn signal(&self, signal: i32) -> BoxFuture<'_, Result<(), StreamError>> {
         Box::pin(async move {
-            self.process.signal(signal).await.map_err(|error| shim_error(error, &self.container))
+            self.process
+                .signal(signal)
+                .await
+                .map_err(|error| shim_error(error, &self.container))
         })
     }
 }
 
-async fn attach(inner: &Arc<Inner>, pod: &PodRef, request: ExecRequest) -> Result<ExecSession, StreamError> {
+async fn attach(
+    inner: &Arc<Inner>,
+    pod: &PodRef,
+    request: ExecRequest,
+) -> Result<ExecSession, StreamError> {
     let container = request.container;
     let shim = shim_of(inner, pod, &container)?;
     let tty = pod.container(&container).is_some_and(|spec| spec.tty);
@@ -258,12 +329,29 @@ async fn attach(inner: &Arc<Inner>, pod: &PodRef, request: ExecRequest) -> Resul
         fds.push(stderr);
         Some(err)
     };
-    let wanted = Attach { container: request.container_id.clone(), stdin: request.stdin, stdout: true, stderr: !tty };
-    shim.attach(wanted, fds).await.map_err(|error| shim_error(error, &container))?;
-    let control = Box::new(AttachControl { shim, id: request.container_id, container });
+    let wanted = Attach {
+        container: request.container_id.clone(),
+        stdin: request.stdin,
+        stdout: true,
+        stderr: !tty,
+    };
+    shim.attach(wanted, fds)
+        .await
+        .map_err(|error| shim_error(error, &container))?;
+    let control = Box::new(AttachControl {
+        shim,
+        id: request.container_id,
+        container,
+    });
     // The end of an attached container is told by the journal, not by its streams.
     let exited = Box::pin(std::future::pending());
-    Ok(ExecSession { stdin, stdout: out, stderr, control, exited })
+    Ok(ExecSession {
+        stdin,
+        stdout: out,
+        stderr,
+        control,
+        exited,
+    })
 }
 
 /// Control of an attached container.

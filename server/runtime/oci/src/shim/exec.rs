@@ -46,7 +46,11 @@ impl ExecHandle {
         exited: oneshot::Receiver<ExecExit>,
         master: Option<OwnedFd>,
     ) -> Self {
-        Self { control: ExecControlHandle { shim, id }, exited, master }
+        Self {
+            control: ExecControlHandle { shim, id },
+            exited,
+            master,
+        }
     }
 
     /// Its control, which may outlive this handle.

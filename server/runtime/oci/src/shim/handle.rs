@@ -7,14 +7,13 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use lifepod_shim::{
     SandboxConfig, SandboxDir, frame,
-    protocol::{Attach, Call, CreateContainer, Exec, PROTOCOL_VERSION, Reply, Request, Started, State, TerminalSize},
+    protocol::{Attach, Call, CreateContainer, Exec, Reply, Request, Started, State, TerminalSize},
 };
-use tokio::{sync::mpsc, time::timeout};
+use tokio::sync::mpsc;
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
@@ -22,12 +21,12 @@ use tokio_util::{
 
 use super::{
     ExecHandle, ExecStdio, ShimError, ShimEvents,
-    connection::{self, Answer, Outgoing, Waiters},
+    connection::{Connection, Outgoing},
+    session::Session,
     spawn,
+    waiters::{Answer, Waiters},
 };
 
-/// How long a shim may take to say hello.
-const HELLO: Duration = Duration::from_secs(10);
 /// Requests that may wait to be sent.
 const OUTBOX: usize = 64;
 /// Exits that may wait to be taken.
@@ -67,22 +66,35 @@ impl ShimHandle {
     /// # Errors
     /// If there is none, or it does not answer.
     pub async fn connect(dir: &SandboxDir) -> Result<(Self, State, ShimEvents), ShimError> {
-        let stream = Arc::new(connection::connect(dir)?);
+        let (connection, state) = Connection::open(dir).await?;
         let (outbox, queue) = mpsc::channel(OUTBOX);
         let (events, receiver) = mpsc::channel(EVENTS);
         let (waiters, ended) = (Arc::<Waiters>::default(), CancellationToken::new());
+        let session = Session::new(
+            dir.clone(),
+            queue,
+            Arc::clone(&waiters),
+            events,
+            ended.clone(),
+            &state,
+        );
         let tasks = TaskTracker::new();
-        tasks.spawn(connection::write(Arc::clone(&stream), queue, ended.clone()));
-        tasks.spawn(connection::read(stream, Arc::clone(&waiters), events, ended.clone()));
+        tasks.spawn(session.run(connection));
         tasks.close();
-        let shared = Shared { outbox, waiters, next: AtomicU64::new(0), _tasks: tasks, _end: ended.drop_guard() };
-        let handle = Self { shared: Arc::new(shared) };
-        let hello = handle.call(Call::Hello { version: PROTOCOL_VERSION });
-        let state = timeout(HELLO, hello).await.map_err(|_| ShimError::TimedOut)??;
-        match state {
-            Reply::State(state) => Ok((handle, state, ShimEvents(receiver))),
-            _ => Err(ShimError::Protocol),
-        }
+        let shared = Shared {
+            outbox,
+            waiters,
+            next: AtomicU64::new(0),
+            _tasks: tasks,
+            _end: ended.drop_guard(),
+        };
+        Ok((
+            Self {
+                shared: Arc::new(shared),
+            },
+            state,
+            ShimEvents(receiver),
+        ))
     }
 
     /// Everything the shim knows.
@@ -112,7 +124,12 @@ impl ShimHandle {
     /// # Errors
     /// [`ShimError`].
     pub async fn signal(&self, container: &str, signal: i32, all: bool) -> Result<(), ShimError> {
-        self.done(Call::Signal { container: container.to_owned(), signal, all }).await
+        self.done(Call::Signal {
+            container: container.to_owned(),
+            signal,
+            all,
+        })
+        .await
     }
 
     /// Removes what is left of a container; an unknown one is gone already.
@@ -120,7 +137,10 @@ impl ShimHandle {
     /// # Errors
     /// [`ShimError`].
     pub async fn delete(&self, container: &str) -> Result<(), ShimError> {
-        self.done(Call::Delete { container: container.to_owned() }).await
+        self.done(Call::Delete {
+            container: container.to_owned(),
+        })
+        .await
     }
 
     /// Resizes the terminal of a container.
@@ -128,7 +148,11 @@ impl ShimHandle {
     /// # Errors
     /// [`ShimError`].
     pub async fn resize(&self, container: &str, size: TerminalSize) -> Result<(), ShimError> {
-        self.done(Call::Resize { container: container.to_owned(), size }).await
+        self.done(Call::Resize {
+            container: container.to_owned(),
+            size,
+        })
+        .await
     }
 
     /// Joins live streams to a container: the descriptors asked for, in the order stdin, stdout, stderr.
@@ -142,12 +166,26 @@ impl ShimHandle {
         }
     }
 
+    /// Closes a container's stdin for good.
+    ///
+    /// # Errors
+    /// [`ShimError`].
+    pub async fn close_stdin(&self, container: &str) -> Result<(), ShimError> {
+        self.done(Call::CloseStdin {
+            container: container.to_owned(),
+        })
+        .await
+    }
+
     /// Opens a container's log file anew after it was renamed.
     ///
     /// # Errors
     /// [`ShimError`].
     pub async fn reopen_log(&self, container: &str) -> Result<(), ShimError> {
-        self.done(Call::ReopenLog { container: container.to_owned() }).await
+        self.done(Call::ReopenLog {
+            container: container.to_owned(),
+        })
+        .await
     }
 
     /// Runs a command in a container.
@@ -158,11 +196,17 @@ impl ShimHandle {
         let id = exec.id.clone();
         let exited = self.shared.waiters.expect_exit(&id);
         let (fds, terminal) = match stdio {
-            ExecStdio::Pipes { stdin, stdout, stderr } => (vec![stdin, stdout, stderr], false),
+            ExecStdio::Pipes {
+                stdin,
+                stdout,
+                stderr,
+            } => (vec![stdin, stdout, stderr], false),
             ExecStdio::Terminal => (Vec::new(), true),
         };
         match self.ask(Call::Exec(exec), fds, terminal).await {
-            Ok((Reply::Started(_), master)) => Ok(ExecHandle::new(self.clone(), id, exited, master)),
+            Ok((Reply::Started(_), master)) => {
+                Ok(ExecHandle::new(self.clone(), id, exited, master))
+            }
             Ok(_) => Err(ShimError::Protocol),
             Err(error) => {
                 self.shared.waiters.forget_exit(&id);
@@ -176,16 +220,28 @@ impl ShimHandle {
     /// # Errors
     /// [`ShimError`].
     pub async fn exec_signal(&self, exec: &str, signal: i32, group: bool) -> Result<(), ShimError> {
-        self.done(Call::ExecSignal { exec: exec.to_owned(), signal, group }).await
+        self.done(Call::ExecSignal {
+            exec: exec.to_owned(),
+            signal,
+            group,
+        })
+        .await
     }
 
     /// As [`Self::exec_signal`], without waiting: for owners that are being dropped.
     pub(super) fn exec_signal_soon(&self, exec: &str, signal: i32, group: bool) {
         let id = self.next_id();
-        let call = Call::ExecSignal { exec: exec.to_owned(), signal, group };
+        let call = Call::ExecSignal {
+            exec: exec.to_owned(),
+            signal,
+            group,
+        };
         if let Ok(frame) = frame::encode(&Request { id, call }) {
             // A full outbox means that the shim has hung or is gone; then there is nothing to kill by it.
-            let _ = self.shared.outbox.try_send(Outgoing { frame, fds: Vec::new() });
+            let _ = self.shared.outbox.try_send(Outgoing {
+                frame,
+                fds: Vec::new(),
+            });
         }
     }
 
@@ -208,11 +264,23 @@ impl ShimHandle {
         Ok(self.ask(call, Vec::new(), false).await?.0)
     }
 
-    async fn ask(&self, call: Call, fds: Vec<OwnedFd>, with_fd: bool) -> Result<(Reply, Option<OwnedFd>), ShimError> {
+    async fn ask(
+        &self,
+        call: Call,
+        fds: Vec<OwnedFd>,
+        with_fd: bool,
+    ) -> Result<(Reply, Option<OwnedFd>), ShimError> {
         let id = self.next_id();
         let frame = frame::encode(&Request { id, call }).map_err(std::io::Error::other)?;
+        // Room first: a waiter whose request was never sent would be left behind.
+        let room = self
+            .shared
+            .outbox
+            .reserve()
+            .await
+            .map_err(|_| ShimError::Gone)?;
         let answer = self.shared.waiters.expect(id, with_fd);
-        self.shared.outbox.send(Outgoing { frame, fds }).await.map_err(|_| ShimError::Gone)?;
+        room.send(Outgoing { frame, fds });
         let (result, fd): Answer = answer.await.map_err(|_| ShimError::Gone)?;
         Ok((result?, fd))
     }

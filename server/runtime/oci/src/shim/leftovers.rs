@@ -21,7 +21,9 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// If the cgroup cannot be emptied in time. A sandbox that was never configured has nothing left.
 pub async fn kill_leftovers(dir: &SandboxDir) -> io::Result<()> {
     let dir = dir.clone();
-    tokio::task::spawn_blocking(move || kill(&dir)).await.map_err(io::Error::other)?
+    tokio::task::spawn_blocking(move || kill(&dir))
+        .await
+        .map_err(io::Error::other)?
 }
 
 fn kill(dir: &SandboxDir) -> io::Result<()> {
@@ -40,7 +42,10 @@ fn kill(dir: &SandboxDir) -> io::Result<()> {
             return Ok(());
         }
         if Instant::now() >= end {
-            return Err(io::Error::other(format!("processes stay in cgroup `{}`", config.cgroup_parent)));
+            return Err(io::Error::other(format!(
+                "processes stay in cgroup `{}`",
+                config.cgroup_parent
+            )));
         }
         std::thread::sleep(PAUSE);
     }

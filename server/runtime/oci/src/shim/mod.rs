@@ -1,26 +1,25 @@
 //! The server's side of a shim: starts one, finds one again, asks it, hears from it.
 //!
 //! ```text
-//! ShimHandle ──requests──► writer task ──► socket ──► shim
-//!     ▲                                      │
-//!     └──answers── reader task ◄─────────────┘
-//! ShimEvents ◄──exits──┘   ends with `Lost` when the shim is gone
+//! ShimHandle ──requests──► session task ◄──► socket ◄──► shim
+//!     ▲────────answers────────┤
+//! ShimEvents ◄──exits─────────┘   ends with `Lost` when the shim is gone
 //! ```
-//! One connection per sandbox. The first answer carries everything the shim knows; whatever
-//! happens later comes as an event, so no exit is missed.
+//! One connection at a time. Its first answer carries everything the shim knows; whatever happens
+//! later comes as an event. A connection that breaks is made again and the difference is told, so no
+//! exit is missed. Take the events in a task of their own: while they are not taken, answers wait too.
 
 mod connection;
 mod exec;
 mod handle;
 mod leftovers;
+mod session;
 mod spawn;
+mod waiters;
 
 use std::io;
 
-use lifepod_shim::{
-    ExitRecord,
-    protocol::Failure,
-};
+use lifepod_shim::{ExitRecord, protocol::Failure};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
@@ -34,7 +33,7 @@ pub enum ShimError {
     /// It refused; the failure says why.
     #[error(transparent)]
     Refused(#[from] Failure),
-    /// It is gone.
+    /// It is gone, or the connection broke before the answer came.
     #[error("the pod's shim is gone")]
     Gone,
     /// It could not be started.
@@ -59,7 +58,8 @@ pub enum ShimError {
 pub enum ShimEvent {
     /// A container ended; its record is on disk.
     ContainerExited(ExitRecord),
-    /// The connection ended: the shim is gone.
+    /// The shim is gone. Its containers may live on: [`kill_leftovers`] ends them, the records of those
+    /// that had ended are on disk ([`ExitRecord::load_all`]).
     Lost,
 }
 
@@ -70,6 +70,9 @@ pub struct ShimEvents(mpsc::Receiver<ExitRecord>);
 impl ShimEvents {
     /// The next event. After [`ShimEvent::Lost`] there is no other.
     pub async fn next(&mut self) -> ShimEvent {
-        self.0.recv().await.map_or(ShimEvent::Lost, ShimEvent::ContainerExited)
+        self.0
+            .recv()
+            .await
+            .map_or(ShimEvent::Lost, ShimEvent::ContainerExited)
     }
 }
