@@ -20,7 +20,7 @@ pub struct LayerProgress {
     pub extracted: bool,
 }
 
-/// Called for each layer at the start, about once per [`REPORT_EVERY`] bytes, and when it is extracted. Must
+/// Called for each layer at the start, about once per 512 KiB, and when it is extracted. Must
 /// not block: it runs inside the pull.
 pub type ProgressSink = Arc<dyn Fn(&LayerProgress) + Send + Sync>;
 
