@@ -141,9 +141,13 @@ impl LogWriter {
     fn commit(&mut self, at: Timestamp) -> Result<u64, LogError> {
         self.mend()?;
         let size = self.frame.len() as u64;
-        if self.is_full(size) {
-            self.start_segment()?;
+        if self.is_full(size)
+            && let Err(error) = self.start_segment()
+            && self.health != Health::Good
+        {
+            return Err(error);
         }
+        // If the next segment could not be begun, this one takes the commit and grows.
         self.reserve(size);
         let path = &self.segment.path;
         let frame = self.frame.seal(self.segment.header.salt, self.next, at);

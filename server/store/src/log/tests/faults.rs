@@ -120,6 +120,19 @@ fn a_store_opens_when_the_disk_allows_it_again() {
 }
 
 #[test]
+fn a_segment_that_cannot_be_started_is_no_reason_to_refuse() {
+    let disk = MemDisk::new(1);
+    let mut writer = writer(&disk);
+    disk.faults().fail(&[Op::Name], Errno::NOSPC, u64::MAX);
+    fill(&mut writer, 1, 200);
+    assert_eq!(layout::segments(&disk).unwrap(), [1]);
+    disk.faults().heal();
+    fill(&mut writer, 200, 300);
+    assert!(layout::segments(&disk).unwrap().len() > 1);
+    assert_eq!(read_all(writer.log()).unwrap(), filled(1, 300));
+}
+
+#[test]
 fn commits_and_bytes_are_counted() {
     let disk = MemDisk::new(1);
     let mut writer = writer(&disk);
