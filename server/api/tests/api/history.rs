@@ -10,7 +10,7 @@ async fn list(
     request: proto::ListPodTransitionsRequest,
 ) -> proto::ListPodTransitionsResponse {
     let answer = soon(server.pods().list_pod_transitions(request)).await;
-    answer.unwrap().into_inner()
+    answer.expect("it is there").into_inner()
 }
 
 fn of(name: &str) -> proto::ListPodTransitionsRequest {

@@ -8,7 +8,7 @@ use crate::support::{Server, failure, pod, soon, with_labels};
 fn names(pods: &[proto::Pod]) -> Vec<String> {
     let names = pods
         .iter()
-        .map(|pod| pod.metadata.as_ref().unwrap().name.clone());
+        .map(|pod| pod.metadata.as_ref().expect("it is there").name.clone());
     names.collect()
 }
 
@@ -26,7 +26,7 @@ fn select(labels: &str, fields: &str) -> proto::ListPodsRequest {
 async fn list(server: &Server, request: proto::ListPodsRequest) -> proto::ListPodsResponse {
     soon(server.pods().list_pods(request))
         .await
-        .unwrap()
+        .expect("it is there")
         .into_inner()
 }
 

@@ -55,13 +55,19 @@ async fn text(server: &Server, request: proto::ReadLogsRequest) -> String {
 }
 
 async fn next_text(stream: &mut Streaming<proto::ReadLogsResponse>) -> (String, String) {
-    let message = soon(stream.message()).await.unwrap().expect("more");
+    let message = soon(stream.message())
+        .await
+        .expect("it is there")
+        .expect("more");
     let bytes: Vec<u8> = message
         .entries
         .iter()
         .flat_map(|e| e.data.to_vec())
         .collect();
-    (String::from_utf8(bytes).unwrap(), message.position)
+    (
+        String::from_utf8(bytes).expect("it is there"),
+        message.position,
+    )
 }
 
 #[tokio::test]
@@ -80,7 +86,8 @@ async fn options_choose_the_lines() {
         edit(&mut request);
         request
     };
-    let cases: Vec<(fn(&mut proto::ReadLogsRequest), &str)> = vec![
+    type Edit = fn(&mut proto::ReadLogsRequest);
+    let cases: Vec<(Edit, &str)> = vec![
         (|r| r.tail_lines = Some(1), "three\n"),
         (|r| r.tail_lines = Some(0), ""),
         (|r| r.limit_bytes = Some(6), "one\ntw"),

@@ -13,7 +13,10 @@ async fn read(server: &Server, name: &str) -> proto::Pod {
         ..proto::GetPodRequest::default()
     };
     let read = soon(server.pods().get_pod(request)).await;
-    read.unwrap().into_inner().pod.unwrap()
+    read.expect("it is there")
+        .into_inner()
+        .pod
+        .expect("it is there")
 }
 
 fn update(pod: proto::Pod) -> proto::UpdatePodRequest {
@@ -35,7 +38,7 @@ async fn refused(server: &Server, pod: proto::Pod) -> Vec<String> {
     let answer = soon(server.pods().update_pod(update(pod))).await;
     let (code, _, details) = failure(answer);
     assert_eq!(code, Code::InvalidArgument);
-    let violations = &details.bad_request().unwrap().field_violations;
+    let violations = &details.bad_request().expect("it is there").field_violations;
     violations
         .iter()
         .map(|v| format!("{}: {}", v.field, v.description))

@@ -35,7 +35,7 @@ fn at_once(mut request: proto::WaitPodRequest) -> proto::WaitPodRequest {
 async fn outcome(server: &Server, request: proto::WaitPodRequest) -> Outcome {
     let answer = soon(server.pods().wait_pod(request))
         .await
-        .unwrap()
+        .expect("it is there")
         .into_inner();
     assert!(!answer.resume_token.is_empty());
     answer.outcome.expect("always set")
@@ -46,7 +46,9 @@ async fn delete(server: &Server, name: &str) {
         name: name.to_owned(),
         ..proto::DeletePodRequest::default()
     };
-    soon(server.pods().delete_pod(delete)).await.unwrap();
+    soon(server.pods().delete_pod(delete))
+        .await
+        .expect("it is there");
 }
 
 #[tokio::test]

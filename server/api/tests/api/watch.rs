@@ -392,7 +392,7 @@ async fn positions_that_cannot_be_served_are_refused_with_the_reason() {
 
 async fn list_token(server: &Server) -> String {
     let list = soon(server.pods().list_pods(proto::ListPodsRequest::default())).await;
-    list.unwrap().into_inner().resume_token
+    list.expect("it is there").into_inner().resume_token
 }
 
 #[tokio::test]
@@ -424,7 +424,7 @@ async fn a_reader_left_behind_ends_with_the_oldest_revision() {
 #[tokio::test]
 async fn what_follows_a_forced_deletion_is_not_told() {
     let server = Server::start().await;
-    server.running("web").await;
+    let uid = server.running("web").await;
     server.runtime.obedient.store(false, Ordering::SeqCst);
     let mut watch = Watch::open(&server, now()).await;
     watch.started().await;
@@ -434,7 +434,13 @@ async fn what_follows_a_forced_deletion_is_not_told() {
         ..proto::DeletePodRequest::default()
     };
     soon(server.pods().delete_pod(forced)).await.unwrap();
-    watch.until(ChangeKind::Deleted).await;
+    let gone = watch.until(ChangeKind::Deleted).await;
+    let revision = gone.last().expect("one").revision;
+    server.runtime.exit(&uid, "c", 0).await;
+    crate::support::eventually("the rest is recorded", async || {
+        server.handle.revision().0 > revision
+    })
+    .await;
     server.create(pod("next")).await;
     loop {
         let change = watch.change().await;
