@@ -47,7 +47,7 @@ impl Snapshots {
     /// Makes a fresh root file system of `image` (its id) in `dir` and returns where it is mounted.
     ///
     /// `dir` is absolute and belongs to the snapshot from now on; its parent exists. If the same image is
-    /// mounted there already, that is the answer; anything else left there is removed first.
+    /// mounted there already, that is the answer; another snapshot there is removed first.
     ///
     /// # Errors
     /// [`ImageError::NotPresent`], [`ImageError::Storage`]. Nothing is left behind.
@@ -61,9 +61,14 @@ impl Snapshots {
         }
         let inner = &self.store.inner;
         let layers = claim(inner, image, dir)?;
-        let prepared = records::add(&inner.root, image, dir)
-            .and_then(|()| make_directories(dir, layers.first()))
-            .and_then(|()| Overlay { dir, layers }.mount());
+        let begun = records::add(&inner.root, image, dir).and_then(|()| create_private(dir));
+        if let Err(error) = begun {
+            // What stands there instead is not ours to remove.
+            self.release(image, dir)?;
+            return Err(error);
+        }
+        let prepared =
+            make_directories(dir, layers.first()).and_then(|()| Overlay { dir, layers }.mount());
         if let Err(error) = prepared {
             if let Err(cleanup) = self.unmount_and_remove(dir) {
                 warn!(dir = %dir.display(), error = %cleanup, "failed snapshot not cleaned up");
@@ -81,11 +86,16 @@ impl Snapshots {
     pub fn unmount_and_remove(&self, dir: &Path) -> Result<(), ImageError> {
         mount::unmount_all(&dir.join("rootfs"))?;
         remove_path(dir)?;
-        let inner = &self.store.inner;
-        if let Some(image) = self.image_below(dir) {
-            records::remove(&inner.root, &image, dir)?;
-            inner.state.lock().uses.remove(dir);
+        match self.image_below(dir) {
+            Some(image) => self.release(&image, dir),
+            None => Ok(()),
         }
+    }
+
+    fn release(&self, image: &Digest, dir: &Path) -> Result<(), ImageError> {
+        let inner = &self.store.inner;
+        records::remove(&inner.root, image, dir)?;
+        inner.state.lock().uses.remove(dir);
         Ok(())
     }
 
@@ -121,14 +131,14 @@ fn claim(inner: &Inner, image: &Digest, dir: &Path) -> Result<Vec<PathBuf>, Imag
     Ok(layers.collect())
 }
 
+/// Setuid programs that the container makes must not be reachable by other users of the machine.
+fn create_private(dir: &Path) -> Result<(), ImageError> {
+    DirBuilder::new().mode(0o700).create(dir).at("create", dir)
+}
+
 fn make_directories(dir: &Path, top_layer: Option<&PathBuf>) -> Result<(), ImageError> {
-    let mut private = DirBuilder::new();
-    private.mode(0o700);
-    // Setuid programs the container makes must not be reachable by other users of the machine.
-    private.create(dir).at("create", dir)?;
     for name in ["upper", "work", "rootfs"] {
-        let path = dir.join(name);
-        private.create(&path).at("create", &path)?;
+        create_private(&dir.join(name))?;
     }
     // The root directory looks as in the image; overlayfs shows that of the upper layer.
     let upper = dir.join("upper");

@@ -177,6 +177,17 @@ async fn a_failed_mount_leaves_nothing_and_says_why() {
 }
 
 #[tokio::test]
+async fn a_directory_that_is_no_snapshot_is_left_alone() {
+    let fixture = Fixture::new(&three_layers()).await;
+    fs::create_dir(fixture.dir("mine")).unwrap();
+    fs::write(fixture.dir("mine/data"), "x").unwrap();
+    let error = fixture.prepare("mine").unwrap_err().to_string();
+    assert!(error.contains("File exists"), "{error}");
+    assert!(fixture.dir("mine/data").exists());
+    assert!(fixture.snapshots.orphans(&HashSet::new()).is_empty());
+}
+
+#[tokio::test]
 async fn a_mount_inside_is_never_deleted_through() {
     let fixture = Fixture::new(&three_layers()).await;
     fixture.prepare("one").unwrap();
