@@ -64,6 +64,19 @@ impl From<std::io::Error> for Failure {
     }
 }
 
+/// As [`told`], for a pod whose name is known here and perhaps not in the answer.
+#[must_use]
+pub fn told_of(error: &Error, doing: &str, name: &str) -> String {
+    match error.api() {
+        Some(answer) if of(answer, "name").is_empty() => {
+            let mut answer = answer.clone();
+            answer.metadata.insert("name".to_owned(), name.to_owned());
+            answered(&answer, doing)
+        }
+        _ => told(error, doing),
+    }
+}
+
 /// An error in kubectl's words. `doing` stands before the message of an answer, for example
 /// `error when creating "pod.yaml": `.
 #[must_use]

@@ -30,24 +30,26 @@ pub(crate) fn tell(error: &Error) -> i32 {
             )
         }
         (ErrorKind::ValueValidation | ErrorKind::InvalidValue, Some(flag)) => {
-            let flag = flag
-                .split_whitespace()
-                .next()
-                .unwrap_or_default()
-                .to_owned();
-            let given = value(error, ContextKind::InvalidValue).unwrap_or_default();
-            format!(
-                "error: invalid argument {given:?} for \"{flag}\" flag\nSee '{command} --help' for usage."
-            )
+            let what = invalid(error, &flag);
+            format!("error: {what}\nSee '{command} --help' for usage.")
         }
         _ => error.to_string().trim_end().to_owned(),
     };
     output::note(&text);
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        0
+    1
+}
+
+/// A value that is none for its flag.
+fn invalid(error: &Error, flag: &str) -> String {
+    let flag = flag.split_whitespace().next().unwrap_or_default();
+    let given = value(error, ContextKind::InvalidValue).unwrap_or_default();
+    let why = if error.kind() == ErrorKind::ValueValidation {
+        // Only numbers are validated here, and these are Go's words.
+        format!(": strconv.ParseInt: parsing {given:?}: invalid syntax")
     } else {
-        1
-    }
+        String::new()
+    };
+    format!("invalid argument {given:?} for \"{flag}\" flag{why}")
 }
 
 fn argument(error: &Error) -> Option<String> {

@@ -30,6 +30,10 @@ pub(crate) type Frames<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>
 /// What is to be answered, and what was asked.
 #[derive(Default)]
 pub(crate) struct Script {
+    /// Pods to be read and listed.
+    pub(crate) pods: Vec<proto::Pod>,
+    pub(crate) deletes: VecDeque<Result<proto::DeletePodResponse, Status>>,
+    pub(crate) deleted: Vec<proto::DeletePodRequest>,
     pub(crate) creates: VecDeque<Result<proto::CreatePodResponse, Status>>,
     pub(crate) created: Vec<proto::CreatePodRequest>,
     pub(crate) pages: VecDeque<proto::ListPodsResponse>,
@@ -52,6 +56,7 @@ pub(crate) struct Mock {
 pub(crate) struct Setup {
     pub(crate) mock: Mock,
     pub(crate) client: Client,
+    pub(crate) endpoint: String,
     _directory: tempfile::TempDir,
     server: tokio::task::JoinHandle<()>,
 }
@@ -78,13 +83,13 @@ impl Setup {
             let incoming = UnixListenerStream::new(listener);
             router.serve_with_incoming(incoming).await.unwrap();
         });
-        let endpoint = format!("unix://{}", socket.display()).parse().unwrap();
+        let endpoint = format!("unix://{}", socket.display());
         let retry = RetryPolicy {
             max_attempts: 4,
             initial: std::time::Duration::from_millis(1),
             max: std::time::Duration::from_millis(2),
         };
-        let client = Client::builder(endpoint)
+        let client = Client::builder(endpoint.parse().unwrap())
             .retry(retry)
             .connect()
             .await
@@ -92,6 +97,7 @@ impl Setup {
         Self {
             mock,
             client,
+            endpoint,
             _directory: directory,
             server,
         }
@@ -100,8 +106,15 @@ impl Setup {
 
 /// A status as Lifepod sends it.
 pub(crate) fn status(code: Code, reason: &str) -> Status {
+    status_about(code, reason, &[])
+}
+
+/// A status as Lifepod sends it, with metadata.
+pub(crate) fn status_about(code: Code, reason: &str, metadata: &[(&str, &str)]) -> Status {
+    let pair = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    let metadata: HashMap<String, String> = metadata.iter().map(pair).collect();
     let mut details = ErrorDetails::new();
-    details.set_error_info(reason, reasons::DOMAIN, HashMap::new());
+    details.set_error_info(reason, reasons::DOMAIN, metadata);
     Status::with_error_details(code, reason.to_lowercase(), details)
 }
 
@@ -140,9 +153,26 @@ impl PodService for Mock {
 
     async fn get_pod(
         &self,
-        _: Request<proto::GetPodRequest>,
+        request: Request<proto::GetPodRequest>,
     ) -> Result<Response<proto::GetPodResponse>, Status> {
-        Err(status(Code::NotFound, reasons::POD_NOT_FOUND))
+        let name = request.into_inner().name;
+        let script = self.script.lock().unwrap();
+        let named = |pod: &&proto::Pod| {
+            pod.metadata
+                .as_ref()
+                .is_some_and(|metadata| metadata.name == name)
+        };
+        match script.pods.iter().find(named) {
+            Some(pod) => Ok(Response::new(proto::GetPodResponse {
+                pod: Some(pod.clone()),
+                ..Default::default()
+            })),
+            None => Err(status_about(
+                Code::NotFound,
+                reasons::POD_NOT_FOUND,
+                &[("name", &name)],
+            )),
+        }
     }
 
     async fn list_pods(
@@ -151,11 +181,14 @@ impl PodService for Mock {
     ) -> Result<Response<proto::ListPodsResponse>, Status> {
         let mut script = self.script.lock().unwrap();
         script.listed.push(request.into_inner());
-        script
+        let page = script
             .pages
             .pop_front()
-            .ok_or_else(unscripted)
-            .map(Response::new)
+            .unwrap_or_else(|| proto::ListPodsResponse {
+                pods: script.pods.clone(),
+                ..Default::default()
+            });
+        Ok(Response::new(page))
     }
 
     async fn update_pod(
@@ -167,9 +200,12 @@ impl PodService for Mock {
 
     async fn delete_pod(
         &self,
-        _: Request<proto::DeletePodRequest>,
+        request: Request<proto::DeletePodRequest>,
     ) -> Result<Response<proto::DeletePodResponse>, Status> {
-        Err(unscripted())
+        let mut script = self.script.lock().unwrap();
+        script.deleted.push(request.into_inner());
+        let answer = script.deletes.pop_front().ok_or_else(unscripted)?;
+        answer.map(Response::new)
     }
 
     type WatchPodsStream = Frames<proto::WatchPodsResponse>;

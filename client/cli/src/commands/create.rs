@@ -151,6 +151,7 @@ async fn create_one(
         print(plan, &pod)?;
         return Ok(None);
     };
+    let name = pod.metadata.clone().unwrap_or_default().name;
     let pods = client.pods(targets::namespace(global));
     let created = match plan.dry_run {
         DryRun::Server => pods.validate(pod).await,
@@ -162,7 +163,7 @@ async fn create_one(
             print(plan, &created.pod)?;
             Ok(None)
         }
-        Err(error) => Ok(Some(failure::told(&error, doing))),
+        Err(error) => Ok(Some(failure::told_of(&error, doing, &name))),
     }
 }
 

@@ -85,7 +85,7 @@ fn options(plan: &Plan) -> DeleteOptions {
 }
 
 fn print(plan: &Plan, namespace: &str, name: &str, deleted: &Deleted) -> Result<(), Failure> {
-    if deleted.pod.is_none() && !deleted.removed {
+    if deleted.pod.is_none() {
         // It was missing, and that is no error.
         return Ok(());
     }

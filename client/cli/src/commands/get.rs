@@ -3,7 +3,7 @@
 mod format;
 mod watch;
 
-use lifepod_client::proto;
+use lifepod_client::{proto, reasons};
 
 use super::connect;
 use crate::{
@@ -24,7 +24,8 @@ pub(super) async fn run(global: &Global, args: &GetArgs) -> Result<(), Failure> 
         return watch::run(&pods, &targets, &format, args).await;
     }
     if targets.names.is_empty() {
-        let list = pods.list(&args.selector.selector()).await?.pods;
+        let list = pods.list(&args.selector.selector()).await;
+        let list = list.map_err(|error| unmatched(&error, args))?.pods;
         if list.is_empty() && format.is_table() {
             output::note(&targets::none_found(global, args.all_namespaces));
         }
@@ -64,6 +65,19 @@ fn parse(args: &GetArgs) -> Result<Targets, Failure> {
         }
     }
     Ok(targets)
+}
+
+/// kubectl repeats a selector that makes no sense.
+fn unmatched(error: &lifepod_client::Error, args: &GetArgs) -> Failure {
+    if error.reason() != reasons::SELECTOR_INVALID {
+        return Failure::Told(failure::told(error, ""));
+    }
+    let labels = args.selector.labels.as_deref().unwrap_or_default();
+    let fields = args.selector.field_selector.as_deref().unwrap_or_default();
+    let doing = format!(
+        "Unable to find \"/v1, Resource=pods\" that match label selector \"{labels}\", field selector \"{fields}\": "
+    );
+    Failure::Told(failure::told(error, &doing))
 }
 
 /// Reads pods by name. What fails is told; says whether anything did.

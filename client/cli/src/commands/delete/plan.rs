@@ -108,6 +108,9 @@ pub(super) fn named_in(source: &Source, global: &Global) -> Result<Vec<(String, 
     let mut named = Vec::new();
     for result in parsed {
         let metadata = result.map_err(told)?.pod.metadata.unwrap_or_default();
+        if metadata.name.is_empty() {
+            return Err(Failure::error("resource name may not be empty"));
+        }
         let namespace = if metadata.namespace.is_empty() {
             targets::namespace(global).to_owned()
         } else {
