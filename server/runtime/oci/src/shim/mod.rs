@@ -53,6 +53,17 @@ pub enum ShimError {
     Io(#[from] io::Error),
 }
 
+impl ShimError {
+    /// Whether this proves that no shim is there, rather than that one cannot be reached now.
+    #[must_use]
+    pub fn nobody_there(&self) -> bool {
+        matches!(self, Self::Io(error) if matches!(
+            error.kind(),
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+        ))
+    }
+}
+
 /// What a shim tells by itself.
 #[derive(Debug)]
 pub enum ShimEvent {

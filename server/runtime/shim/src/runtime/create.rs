@@ -15,11 +15,11 @@ use libcontainer::{container::builder::ContainerBuilder, syscall::syscall::Sysca
 use lifepod_shim::{
     cgroup::{Cgroup, Layout},
     fds,
-    protocol::{ErrorCode, Failure},
+    protocol::{ErrorCode, Failure, TerminalSize},
 };
 
 use super::{
-    ProgramStdio, Reporter, exec::set_oom_score, executor::Program, hide, run_child, spec,
+    ProgramStdio, Reporter, exec::set_oom_score, executor::Program, hide, run_child, set_size, spec,
 };
 use crate::{
     limits::{self, Prepared},
@@ -36,6 +36,8 @@ pub(crate) struct CreatePlan<'a> {
     pub(crate) oom_score_adj: i32,
     /// None for a container with a terminal, whose master side is then reported.
     pub(crate) stdio: Option<ProgramStdio>,
+    /// Size of that terminal, if the bundle says one.
+    pub(crate) terminal_size: Option<TerminalSize>,
 }
 
 /// Forks; the answer is the child's process id. Everything else is reported.
@@ -79,6 +81,9 @@ fn make_container(plan: &mut CreatePlan<'_>, reporter: &Reporter) -> Result<(), 
         let master = console
             .receive()
             .map_err(|error| failed("receive the terminal", &error))?;
+        if let Some(size) = plan.terminal_size {
+            set_size(&master, size).map_err(|error| failed("set the terminal's size", &error))?;
+        }
         reporter
             .terminal(master.as_fd())
             .map_err(|error| failed("report", &error))?;

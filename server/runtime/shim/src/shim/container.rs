@@ -10,7 +10,7 @@ use std::time::Instant;
 use lifepod_shim::{
     ExitRecord, UnixNanos,
     cgroup::Cgroup,
-    protocol::{ContainerState, ContainerStatus, Failure, Started, TerminalSize},
+    protocol::{ContainerState, ContainerStatus, Failure, Started},
 };
 use rustix::process::WaitStatus;
 use std::os::fd::OwnedFd;
@@ -38,8 +38,6 @@ pub(crate) struct Container {
     pub(crate) stdin_once: bool,
     /// Master side, if it has a terminal.
     pub(crate) terminal: Option<OwnedFd>,
-    /// Its size to begin with.
-    pub(crate) terminal_size: Option<TerminalSize>,
     /// OOM kills in its cgroup that are known not to have been init's end.
     pub(crate) oom_kills_seen: u64,
     /// When the log is to be tried again.

@@ -20,9 +20,7 @@ use crate::{
     io::{LogFile, Outputs, Stdin, Stream},
     limits::{self, LimitError, Prepared},
     note::note,
-    runtime::{
-        self, Bundle, CreatePlan, ProgramStdio, Received, Report, null, report_channel, set_size,
-    },
+    runtime::{self, Bundle, CreatePlan, ProgramStdio, Received, Report, null, report_channel},
 };
 
 /// The shim's ends of a container's pipes.
@@ -115,6 +113,7 @@ impl Shim {
             prepared,
             oom_score_adj: bundle.profile.oom_score_adj,
             stdio,
+            terminal_size: bundle.terminal.flatten(),
         };
         let key = self.next_key;
         let job = Job::start(&mut self.reactor, key, report, || {
@@ -190,9 +189,6 @@ impl Shim {
         let Some(container) = self.containers.get_mut(&key) else {
             return Ok(());
         };
-        if let Some(size) = container.terminal_size {
-            set_size(&master, size)?;
-        }
         let (output, input) = (super::duplicate(&master)?, super::duplicate(&master)?);
         container
             .outputs
@@ -288,7 +284,6 @@ fn new_container(
         wants_stdin: call.stdin,
         stdin_once: call.stdin_once,
         terminal: None,
-        terminal_size: bundle.terminal.flatten(),
         oom_kills_seen: 0,
         retry_log_at: None,
         deletion: None,
