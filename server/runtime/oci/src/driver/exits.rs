@@ -10,12 +10,7 @@ use lifepod_lifecycle::{
 };
 use lifepod_shim::{ExitRecord, SandboxDir};
 
-use super::{
-    Inner, blocking,
-    layout::{container_id, instances},
-    messages,
-    pods::Entry,
-};
+use super::{Inner, blocking, messages, pods::Entry};
 use crate::shim::{ShimEvent, ShimEvents};
 
 /// Follows the events of a sandbox until it is let go of.
@@ -38,8 +33,9 @@ pub(super) fn follow(inner: &Arc<Inner>, entry: Arc<Entry>, mut events: ShimEven
     });
 }
 
-async fn exited(inner: &Arc<Inner>, entry: &Arc<Entry>, record: &ExitRecord) {
-    let Some((container, attempt)) = find(inner, entry, &record.container_id).await else {
+/// Tells the end of an instance; telling it again changes nothing.
+pub(super) async fn exited(inner: &Arc<Inner>, entry: &Arc<Entry>, record: &ExitRecord) {
+    let Some((container, attempt)) = entry.name_of(&record.container_id) else {
         tracing::warn!(pod.uid = %entry.pod.uid, container.id = record.container_id, "exit of an unknown container");
         return;
     };
@@ -54,20 +50,6 @@ async fn exited(inner: &Arc<Inner>, entry: &Arc<Entry>, record: &ExitRecord) {
         observation: Observation::Direct,
     };
     inner.tell(&entry.pod.uid, fact).await;
-}
-
-/// Container and attempt of an id.
-async fn find(inner: &Arc<Inner>, entry: &Entry, id: &str) -> Option<(String, u32)> {
-    let (uid, containers) = (
-        entry.pod.uid.clone(),
-        inner.layout.containers(&entry.pod.uid),
-    );
-    let list = blocking(move || Ok(instances(&containers)))
-        .await
-        .unwrap_or_default();
-    list.into_iter()
-        .rev()
-        .find(|(name, attempt)| container_id(&uid, name, *attempt) == id)
 }
 
 /// An exit record with its termination message.
@@ -100,7 +82,7 @@ async fn lost(inner: &Arc<Inner>, entry: &Arc<Entry>) {
     let uid = entry.pod.uid.clone();
     tracing::error!(pod.key = %entry.pod.key, pod.uid = %uid, "the pod's shim died");
     let directory = SandboxDir::new(inner.layout.sandbox(&uid, entry.attempt));
-    if let Err(error) = crate::shim::kill_leftovers(&directory).await {
+    if let Err(error) = crate::shim::kill_leftovers(&directory, &inner.cgroup(&uid)).await {
         tracing::error!(pod.uid = %uid, %error, "cannot kill what the shim left");
     }
     let records = blocking(move || ExitRecord::load_all(&directory))

@@ -9,7 +9,10 @@
 //! <data>/logs/<namespace>_<name>_<uid>/<container>/<attempt>.log
 //! ```
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use lifepod_lifecycle::{effect::PodRef, id::PodUid};
 use sha2::{Digest as _, Sha256};
@@ -65,9 +68,13 @@ impl Layout {
         self.container(uid, name, attempt).join("termination-log")
     }
 
+    pub(super) fn all_logs(&self) -> PathBuf {
+        self.data.join("logs")
+    }
+
     pub(super) fn logs(&self, pod: &PodRef) -> PathBuf {
         let directory = format!("{}_{}_{}", pod.key.namespace, pod.key.name, pod.uid);
-        self.data.join("logs").join(directory)
+        self.all_logs().join(directory)
     }
 
     pub(super) fn log(&self, pod: &PodRef, container: &str, attempt: u32) -> PathBuf {
@@ -79,7 +86,7 @@ impl Layout {
     /// All log directories of a pod whose name is no longer known.
     pub(super) fn logs_of(&self, uid: &PodUid) -> Vec<PathBuf> {
         let suffix = format!("_{uid}");
-        let entries = std::fs::read_dir(self.data.join("logs"))
+        let entries = std::fs::read_dir(self.all_logs())
             .into_iter()
             .flatten()
             .flatten();
@@ -97,16 +104,10 @@ pub(super) fn container_id(uid: &PodUid, name: &str, attempt: u32) -> String {
 }
 
 /// Every instance that has a directory: container name and attempt.
-pub(super) fn instances(containers: &Path) -> Vec<(String, u32)> {
-    let list = |path: &Path| -> Vec<String> {
-        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-        entries
-            .filter_map(|entry| entry.file_name().into_string().ok())
-            .collect()
-    };
+pub(super) fn instances(containers: &Path) -> io::Result<Vec<(String, u32)>> {
     let mut found = Vec::new();
-    for name in list(containers) {
-        for attempt in list(&containers.join(&name))
+    for name in names(containers)? {
+        for attempt in names(&containers.join(&name))?
             .iter()
             .filter_map(|text| text.parse().ok())
         {
@@ -114,5 +115,18 @@ pub(super) fn instances(containers: &Path) -> Vec<(String, u32)> {
         }
     }
     found.sort();
-    found
+    Ok(found)
+}
+
+/// Names in a directory; a missing one is empty.
+fn names(path: &Path) -> io::Result<Vec<String>> {
+    let entries = match std::fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.extend(entry?.file_name().into_string());
+    }
+    Ok(names)
 }

@@ -98,10 +98,10 @@ impl OciDriver {
             return Err(OpenError::Shim { path: config.shim });
         }
         let layout = Layout::new(config.data_dir.clone());
-        std::fs::create_dir_all(layout.pods()).map_err(|source| OpenError::Data {
-            path: layout.pods(),
-            source,
-        })?;
+        // Environments of containers are in there: nobody else's business.
+        for path in [layout.pods(), layout.all_logs()] {
+            private_dir(&path).map_err(|source| OpenError::Data { path, source })?;
+        }
         let images = ImageStore::open(config.data_dir.join("images"), config.registries.clone())?;
         let network = Network::open(&config.network)?;
         let node = config.node_facts();
@@ -137,7 +137,7 @@ impl Runtime for OciDriver {
     ) -> BoxFuture<'_, Result<Vec<(PodUid, Fact)>, RuntimeLost>> {
         *self.inner.sink.lock() = Some(sink);
         let inner = Arc::clone(&self.inner);
-        Box::pin(async move { Ok(recover::recover(&inner, known).await) })
+        Box::pin(async move { recover::recover(&inner, known).await })
     }
 
     fn perform(&self, effect: Effect) -> BoxFuture<'_, Option<Fact>> {
@@ -203,6 +203,13 @@ impl Inner {
             sink.deliver(uid.clone(), fact).await;
         }
     }
+}
+
+/// A directory that only we may look into.
+fn private_dir(path: &std::path::Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::create_dir_all(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
 }
 
 /// Runs blocking work on a blocking thread; a panic there is an error here.

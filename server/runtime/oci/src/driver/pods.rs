@@ -21,6 +21,37 @@ pub(super) struct Entry {
     pub(super) namespaces: Namespaces,
     /// Ends the task that follows its events.
     pub(super) watching: CancellationToken,
+    /// Container name and attempt of every instance, by the runtime's id.
+    names: Mutex<HashMap<String, (String, u32)>>,
+}
+
+impl Entry {
+    pub(super) fn new(pod: PodRef, attempt: u32, shim: ShimHandle, namespaces: Namespaces) -> Self {
+        let watching = CancellationToken::new();
+        Self {
+            pod,
+            attempt,
+            shim,
+            namespaces,
+            watching,
+            names: Mutex::default(),
+        }
+    }
+
+    /// Remembers an instance; before it is made, so that its exit finds it.
+    pub(super) fn remember(&self, id: &str, container: &str, attempt: u32) {
+        self.names
+            .lock()
+            .insert(id.to_owned(), (container.to_owned(), attempt));
+    }
+
+    pub(super) fn name_of(&self, id: &str) -> Option<(String, u32)> {
+        self.names.lock().get(id).cloned()
+    }
+
+    pub(super) fn forget(&self, id: &str) {
+        self.names.lock().remove(id);
+    }
 }
 
 #[derive(Default)]
@@ -43,6 +74,14 @@ impl Pods {
             entry.watching.cancel();
         }
         entry
+    }
+
+    /// Whether this very sandbox is the pod's living one.
+    pub(super) fn holds(&self, entry: &Arc<Entry>) -> bool {
+        self.0
+            .lock()
+            .get(&entry.pod.uid)
+            .is_some_and(|known| Arc::ptr_eq(known, entry))
     }
 
     /// Lets go of every shim; they run on.

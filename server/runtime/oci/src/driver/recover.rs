@@ -6,13 +6,12 @@ use lifepod_lifecycle::{
     effect::PodRef,
     id::PodUid,
     input::{Fact, InstanceFacts},
-    port::KnownPod,
+    port::{KnownPod, RuntimeLost},
 };
 use lifepod_shim::{
     SandboxDir,
     protocol::{ContainerStatus, State},
 };
-use tokio_util::sync::CancellationToken;
 
 use super::{
     Inner, blocking, exits,
@@ -20,30 +19,40 @@ use super::{
     pods::Entry,
     sandbox,
 };
-use crate::shim::ShimHandle;
+use crate::shim::{ShimError, ShimEvents, ShimHandle};
 
 /// Takes stock of every known pod; what belongs to nobody is removed in the background.
-pub(super) async fn recover(inner: &Arc<Inner>, known: Vec<KnownPod>) -> Vec<(PodUid, Fact)> {
+///
+/// # Errors
+/// [`RuntimeLost`] if the truth about a pod cannot be found out: better no server than one that takes
+/// a living pod for a dead one.
+pub(super) async fn recover(
+    inner: &Arc<Inner>,
+    known: Vec<KnownPod>,
+) -> Result<Vec<(PodUid, Fact)>, RuntimeLost> {
     let uids: BTreeSet<_> = known.iter().map(|known| known.pod.uid.clone()).collect();
     let found = known.into_iter().map(|KnownPod { pod }| async {
         let uid = pod.uid.clone();
-        (uid, adopt(inner, pod).await)
+        Ok((uid, adopt(inner, pod).await?))
     });
-    let facts = futures::future::join_all(found).await;
+    let facts = futures::future::try_join_all(found).await?;
     remove_strangers(inner, uids).await;
-    facts
+    Ok(facts)
 }
 
-async fn adopt(inner: &Arc<Inner>, pod: PodRef) -> Fact {
-    let Some((attempt, directory)) = newest_sandbox(inner, &pod.uid).await else {
-        return Fact::Recovered {
+async fn adopt(inner: &Arc<Inner>, pod: PodRef) -> Result<Fact, RuntimeLost> {
+    let unknown = |error: io::Error| RuntimeLost {
+        message: format!("pod `{}`: {error}", pod.key),
+    };
+    let Some((attempt, directory)) = newest_sandbox(inner, &pod.uid).await.map_err(unknown)? else {
+        return Ok(Fact::Recovered {
             sandbox: None,
             instances: Vec::new(),
-        };
+        });
     };
     let directory = SandboxDir::new(directory);
-    match ShimHandle::connect(&directory).await {
-        Ok((shim, state, events)) => {
+    match connect(&directory).await {
+        Ok(Some((shim, state, events))) => {
             let ips = match pod.ips.first() {
                 Some(IpAddr::V4(ip)) if !pod.spec.host_network => {
                     if let Err(error) = inner.network.adopt(pod.uid.as_str(), *ip) {
@@ -53,32 +62,57 @@ async fn adopt(inner: &Arc<Inner>, pod: PodRef) -> Fact {
                 }
                 _ => vec![inner.node.ip],
             };
-            let (watching, namespaces) = (CancellationToken::new(), state.namespaces.clone());
-            let entry = Arc::new(Entry {
-                pod,
-                attempt,
-                shim,
-                namespaces,
-                watching,
-            });
-            let instances = stock(inner, &entry, state).await;
+            let namespaces = state.namespaces.clone();
+            let entry = Arc::new(Entry::new(pod.clone(), attempt, shim, namespaces));
+            let instances = stock(inner, &entry, state).await.map_err(unknown)?;
             inner.pods.insert(Arc::clone(&entry));
             exits::follow(inner, entry, events);
-            Fact::Recovered {
+            Ok(Fact::Recovered {
                 sandbox: Some(ips),
                 instances,
-            }
+            })
         }
-        Err(_) => lost(inner, pod, attempt, directory).await,
+        Ok(None) => lost(inner, &pod, attempt, directory).await.map_err(unknown),
+        Err(error) => Err(unknown(io::Error::other(error))),
     }
 }
 
+/// Connects to a shim; none if it is certain that there is none. One that lives and does not answer
+/// is asked again before it counts as an error.
+async fn connect(
+    directory: &SandboxDir,
+) -> Result<Option<(ShimHandle, State, ShimEvents)>, ShimError> {
+    let mut tries = 0;
+    loop {
+        match ShimHandle::connect(directory).await {
+            Ok(found) => return Ok(Some(found)),
+            Err(error) if error.nobody_there() => return Ok(None),
+            Err(error) if tries == CONNECT_TRIES => return Err(error),
+            Err(error) => {
+                tracing::warn!(dir = %directory.path().display(), %error, "a shim does not answer")
+            }
+        }
+        tries += 1;
+        tokio::time::sleep(CONNECT_PAUSE).await;
+    }
+}
+
+const CONNECT_TRIES: u32 = 5;
+const CONNECT_PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
+
 /// The newest sandbox directory of a pod.
-async fn newest_sandbox(inner: &Inner, uid: &PodUid) -> Option<(u32, std::path::PathBuf)> {
+async fn newest_sandbox(
+    inner: &Inner,
+    uid: &PodUid,
+) -> io::Result<Option<(u32, std::path::PathBuf)>> {
     let pod = inner.layout.pod(uid);
     let newest = blocking(move || {
         let mut newest = None;
-        for entry in fs::read_dir(pod)? {
+        let entries = match fs::read_dir(pod) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            entries => entries?,
+        };
+        for entry in entries {
             let name = entry?.file_name();
             let number = name
                 .to_str()
@@ -87,19 +121,18 @@ async fn newest_sandbox(inner: &Inner, uid: &PodUid) -> Option<(u32, std::path::
         }
         Ok(newest)
     });
-    let attempt = newest.await.ok().flatten()?;
-    Some((attempt, inner.layout.sandbox(uid, attempt)))
+    let newest = newest.await?;
+    Ok(newest.map(|attempt| (attempt, inner.layout.sandbox(uid, attempt))))
 }
 
 /// What a living shim knows of its containers.
-async fn stock(inner: &Arc<Inner>, entry: &Entry, state: State) -> Vec<InstanceFacts> {
+async fn stock(inner: &Arc<Inner>, entry: &Entry, state: State) -> io::Result<Vec<InstanceFacts>> {
     let containers = inner.layout.containers(&entry.pod.uid);
-    let named = blocking(move || Ok(instances(&containers)))
-        .await
-        .unwrap_or_default();
+    let named = blocking(move || instances(&containers)).await?;
     let mut found = Vec::new();
     for (container, attempt) in named {
         let id = container_id(&entry.pod.uid, &container, attempt);
+        entry.remember(&id, &container, attempt);
         let status = state
             .containers
             .iter()
@@ -119,34 +152,32 @@ async fn stock(inner: &Arc<Inner>, entry: &Entry, state: State) -> Vec<InstanceF
             Some(ContainerStatus::Creating) | None => {}
         }
     }
-    found
+    Ok(found)
 }
 
 /// The shim is gone: exits it had recorded are still the truth, what it left is killed.
-async fn lost(inner: &Arc<Inner>, pod: PodRef, attempt: u32, directory: SandboxDir) -> Fact {
-    if let Err(error) = crate::shim::kill_leftovers(&directory).await {
-        tracing::error!(pod.key = %pod.key, %error, "cannot kill what a dead shim left");
-    }
-    let path = directory.clone();
-    let records = blocking(move || lifepod_shim::ExitRecord::load_all(&path))
-        .await
-        .unwrap_or_default();
+async fn lost(
+    inner: &Arc<Inner>,
+    pod: &PodRef,
+    attempt: u32,
+    directory: SandboxDir,
+) -> io::Result<Fact> {
+    crate::shim::kill_leftovers(&directory, &inner.cgroup(&pod.uid)).await?;
+    let records = blocking(move || lifepod_shim::ExitRecord::load_all(&directory)).await?;
     let containers = inner.layout.containers(&pod.uid);
-    let named = blocking(move || Ok(instances(&containers)))
-        .await
-        .unwrap_or_default();
+    let named = blocking(move || instances(&containers)).await?;
     let mut found = Vec::new();
     for (container, number) in named {
         let id = container_id(&pod.uid, &container, number);
         if let Some(record) = records.iter().find(|record| record.container_id == id) {
-            found.push(exits::instance(inner, &pod, record, &container, number).await);
+            found.push(exits::instance(inner, pod, record, &container, number).await);
         }
     }
     tracing::warn!(pod.key = %pod.key, attempt, "the pod's sandbox did not survive");
-    Fact::Recovered {
+    Ok(Fact::Recovered {
         sandbox: None,
         instances: found,
-    }
+    })
 }
 
 /// Removes pods nobody knows, and links that belong to nobody.

@@ -10,7 +10,6 @@ use lifepod_lifecycle::{
 };
 use lifepod_shim::{SandboxConfig, SandboxDir};
 use thiserror::Error;
-use tokio_util::sync::CancellationToken;
 
 use super::{Inner, blocking, exits, files, pods::Entry};
 use crate::{
@@ -69,20 +68,18 @@ async fn try_create(
     // A crash may have left this very sandbox running: it is taken over.
     let (shim, state, events) = match ShimHandle::connect(&directory).await {
         Ok(found) => found,
+        Err(error) if !error.nobody_there() => return Err(error.into()),
         Err(_) => ShimHandle::spawn(&inner.config.shim, &directory, &config).await?,
     };
-    let watching = CancellationToken::new();
-    let namespaces = state.namespaces;
-    let entry = Arc::new(Entry {
-        pod: pod.clone(),
-        attempt,
-        shim,
-        namespaces,
-        watching,
-    });
+    let entry = Arc::new(Entry::new(pod.clone(), attempt, shim, state.namespaces));
     inner.pods.insert(Arc::clone(&entry));
     exits::follow(inner, Arc::clone(&entry), events);
-    attach(inner, pod, &entry).await
+    let ips = attach(inner, pod, &entry).await?;
+    if inner.pods.holds(&entry) {
+        Ok(ips)
+    } else {
+        Err(SandboxError::Shim(ShimError::Gone))
+    }
 }
 
 /// Connects the sandbox and writes the pod's files.
@@ -160,8 +157,7 @@ pub(super) async fn tear_down(
     purge: bool,
 ) -> Result<(), io::Error> {
     let entry = inner.pods.remove(uid);
-    let shim = entry.as_ref().map(|entry| entry.shim.clone());
-    shut_down(inner, uid, shim).await?;
+    shut_down(inner, uid, entry.as_deref()).await?;
     let (inner, uid) = (Arc::clone(inner), uid.clone());
     blocking(move || {
         inner
@@ -179,25 +175,36 @@ pub(super) async fn tear_down(
 }
 
 /// Ends the shims of a pod, known or found, and what they left.
-async fn shut_down(inner: &Inner, uid: &PodUid, known: Option<ShimHandle>) -> io::Result<()> {
-    if let Some(shim) = known
-        && shim.shutdown().await.is_ok()
+async fn shut_down(inner: &Inner, uid: &PodUid, known: Option<&Entry>) -> io::Result<()> {
+    let mut ended = None;
+    if let Some(entry) = known
+        && end(&entry.shim).await.is_ok()
     {
-        return Ok(());
+        ended = Some(inner.layout.sandbox(uid, entry.attempt));
     }
     let pod = inner.layout.pod(uid);
     let list = blocking(move || sandboxes(&pod)).await?;
-    for directory in list {
-        let directory = SandboxDir::new(directory);
-        if let Ok((shim, _, _)) = ShimHandle::connect(&directory).await {
-            shim.shutdown().await.map_err(io::Error::other)?;
-        } else {
-            crate::shim::kill_leftovers(&directory)
-                .await
-                .map_err(io::Error::other)?;
+    for path in list.into_iter().filter(|path| ended.as_ref() != Some(path)) {
+        let directory = SandboxDir::new(path);
+        match ShimHandle::connect(&directory).await {
+            Ok((shim, _, _)) => end(&shim).await?,
+            Err(error) if error.nobody_there() => {
+                crate::shim::kill_leftovers(&directory, &inner.cgroup(uid)).await?;
+            }
+            Err(error) => return Err(io::Error::other(error)),
         }
     }
     Ok(())
+}
+
+/// How long a shim may take to end everything it holds.
+const END: std::time::Duration = std::time::Duration::from_secs(20);
+
+async fn end(shim: &ShimHandle) -> io::Result<()> {
+    let ended = tokio::time::timeout(END, shim.shutdown()).await;
+    ended
+        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+        .map_err(io::Error::other)
 }
 
 fn sandboxes(pod: &Path) -> io::Result<Vec<std::path::PathBuf>> {
@@ -217,7 +224,7 @@ fn sandboxes(pod: &Path) -> io::Result<Vec<std::path::PathBuf>> {
 
 /// Unmounts and removes the pod's directory.
 fn remove_files(inner: &Inner, uid: &PodUid) -> io::Result<()> {
-    for (name, attempt) in super::layout::instances(&inner.layout.containers(uid)) {
+    for (name, attempt) in super::layout::instances(&inner.layout.containers(uid))? {
         let directory = inner.layout.container(uid, &name, attempt);
         inner
             .images

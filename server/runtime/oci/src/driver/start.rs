@@ -4,14 +4,18 @@ use std::{fs, io, os::unix::fs::PermissionsExt as _, path::PathBuf, sync::Arc};
 
 use lifepod_lifecycle::{
     effect::PodRef,
-    id::OpId,
+    id::{OpId, PodUid},
     input::{Fact, StartFailure},
     spec::ContainerSpec,
 };
 use lifepod_shim::protocol::{ContainerStatus, CreateContainer, ErrorCode};
 
 use super::{
-    Inner, blocking, exits::timestamp, layout::container_id, pods::Entry, sandbox::remove_dir,
+    Inner, blocking,
+    exits::{self, timestamp},
+    layout::{container_id, instances},
+    pods::Entry,
+    sandbox::remove_dir,
 };
 use crate::{
     bundle::{ProcessUser, STOP_SIGNAL, Surroundings, config_json},
@@ -51,21 +55,23 @@ pub(super) async fn start(
     let id = container_id(&pod.uid, container, attempt);
     match try_start(inner, pod, container, attempt, image_id, &id).await {
         Ok(at) => {
-            if let Some(previous) = attempt.checked_sub(1) {
-                forget(inner, pod, container, previous);
-            }
+            forget_before(inner, pod, container, attempt);
             Fact::ContainerStarted {
                 op,
                 container_id: id,
                 at,
             }
         }
-        Err(Failed { failure, message }) => Fact::ContainerFailed {
-            op,
-            failure,
-            container_id: id,
-            message,
-        },
+        Err(Failed { failure, message }) => {
+            // An instance that could not start counts as one: it is not kept for ever either.
+            forget_before(inner, pod, container, attempt);
+            Fact::ContainerFailed {
+                op,
+                failure,
+                container_id: id,
+                message,
+            }
+        }
     }
 }
 
@@ -77,10 +83,14 @@ async fn try_start(
     image_id: &str,
     id: &str,
 ) -> Result<lifepod_lifecycle::time::Timestamp, Failed> {
-    let entry = inner
-        .pods
-        .get(&pod.uid)
-        .ok_or_else(|| create_failed("the pod's sandbox is gone"))?;
+    let Some(entry) = inner.pods.get(&pod.uid) else {
+        let message = String::from("the pod's sandbox is gone");
+        let lost = Fact::SandboxLost {
+            message: message.clone(),
+        };
+        inner.tell(&pod.uid, lost).await;
+        return Err(create_failed(message));
+    };
     let spec = pod
         .container(container)
         .cloned()
@@ -103,13 +113,13 @@ async fn try_start(
         stdin,
         stdin_once,
     };
+    entry.remember(id, container, attempt);
     match entry.shim.create(request).await {
         Ok(started) => Ok(timestamp(started.started_at)),
         // An earlier try got this far before its answer was lost.
         Err(ShimError::Refused(failure)) if failure.code == ErrorCode::AlreadyExists => {
-            found(&entry, id)
-                .await
-                .ok_or_else(|| create_failed(failure))
+            let found = found(inner, &entry, id).await;
+            found.ok_or_else(|| create_failed(failure))
         }
         Err(ShimError::Refused(failure)) => {
             let cannot_run = [
@@ -129,18 +139,30 @@ async fn try_start(
     }
 }
 
-async fn found(entry: &Entry, id: &str) -> Option<lifepod_lifecycle::time::Timestamp> {
-    let state = entry.shim.state().await.ok()?;
-    state
-        .containers
-        .into_iter()
-        .find(|container| container.id == id)
-        .and_then(|container| match container.status {
-            ContainerStatus::Running(started) => Some(timestamp(started.started_at)),
-            ContainerStatus::Exited(record) => Some(timestamp(record.started_at)),
-            ContainerStatus::Creating => None,
-        })
+/// An instance that exists already: waited for while it is being made, and its end told again in case
+/// it was told when nobody expected it.
+async fn found(
+    inner: &Arc<Inner>,
+    entry: &Arc<Entry>,
+    id: &str,
+) -> Option<lifepod_lifecycle::time::Timestamp> {
+    for _ in 0..LOOKS {
+        let state = entry.shim.state().await.ok()?;
+        let known = state.containers.into_iter().find(|known| known.id == id)?;
+        match known.status {
+            ContainerStatus::Running(started) => return Some(timestamp(started.started_at)),
+            ContainerStatus::Exited(record) => {
+                exits::exited(inner, entry, &record).await;
+                return Some(timestamp(record.started_at));
+            }
+            ContainerStatus::Creating => tokio::time::sleep(LOOK_PAUSE).await,
+        }
+    }
+    None
 }
+
+const LOOKS: u32 = 500;
+const LOOK_PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// Makes snapshot, termination message file, log directory and bundle; answers the bundle.
 fn prepare(
@@ -200,27 +222,40 @@ fn fresh_file(path: &std::path::Path) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o666))
 }
 
-/// Removes what an earlier instance left, except its log.
-fn forget(inner: &Arc<Inner>, pod: &PodRef, container: &str, attempt: u32) {
+/// Removes what earlier instances left, except their logs.
+fn forget_before(inner: &Arc<Inner>, pod: &PodRef, container: &str, attempt: u32) {
+    if attempt == 0 {
+        return;
+    }
     let (inner, uid, name) = (Arc::clone(inner), pod.uid.clone(), container.to_owned());
     inner.tasks.clone().spawn(async move {
-        let id = container_id(&uid, &name, attempt);
-        if let Some(entry) = inner.pods.get(&uid)
-            && let Err(error) = entry.shim.delete(&id).await
-        {
-            tracing::warn!(pod.uid = %uid, container = name, %error, "cannot remove an ended container");
-        }
-        let directory = inner.layout.container(&uid, &name, attempt);
-        let owner = Arc::clone(&inner);
-        let removed = blocking(move || {
-            let snapshots = owner.images.snapshots();
-            snapshots.unmount_and_remove(&directory.join("snapshot")).map_err(io::Error::other)?;
-            remove_dir(&directory)
-        });
-        if let Err(error) = removed.await {
-            tracing::warn!(pod.uid = %uid, container = name, %error, "cannot remove an ended container's files");
+        let containers = inner.layout.containers(&uid);
+        let all = blocking(move || instances(&containers)).await.unwrap_or_default();
+        for (_, earlier) in all.into_iter().filter(|(n, number)| *n == name && *number < attempt) {
+            if let Err(error) = forget(&inner, &uid, &name, earlier).await {
+                tracing::warn!(pod.uid = %uid, container = name, attempt = earlier, %error, "cannot remove an ended container");
+            }
         }
     });
+}
+
+async fn forget(inner: &Arc<Inner>, uid: &PodUid, name: &str, attempt: u32) -> io::Result<()> {
+    let id = container_id(uid, name, attempt);
+    if let Some(entry) = inner.pods.get(uid) {
+        entry.shim.delete(&id).await.map_err(io::Error::other)?;
+        entry.forget(&id);
+    }
+    let directory = inner.layout.container(uid, name, attempt);
+    let owner = Arc::clone(inner);
+    blocking(move || {
+        let snapshots = owner.images.snapshots();
+        let snapshot = directory.join("snapshot");
+        snapshots
+            .unmount_and_remove(&snapshot)
+            .map_err(io::Error::other)?;
+        remove_dir(&directory)
+    })
+    .await
 }
 
 /// Sends the image's stop signal.
@@ -241,8 +276,20 @@ pub(super) async fn stop(
     signal(inner, pod, id, signal_number(&name), false).await;
 }
 
+/// Sends SIGKILL. A container that has ended already has its end told again: a kill is repeated until
+/// the end is known, so no lost exit can keep a pod for ever.
 pub(super) async fn kill(inner: &Arc<Inner>, pod: &PodRef, id: &str) {
     signal(inner, pod, id, SIGKILL, true).await;
+    let Some(entry) = inner.pods.get(&pod.uid) else {
+        return;
+    };
+    let Ok(state) = entry.shim.state().await else {
+        return;
+    };
+    let known = state.containers.into_iter().find(|known| known.id == id);
+    if let Some(ContainerStatus::Exited(record)) = known.map(|known| known.status) {
+        exits::exited(inner, &entry, &record).await;
+    }
 }
 
 const SIGKILL: i32 = 9;
