@@ -90,6 +90,10 @@ pub struct Finished {
     pub started_at: Timestamp,
     /// How and when it ended.
     pub exit: Exit,
+    /// When it ended by the engine's clock, which back-off is measured with: the runtime's clock may
+    /// jump, and a jump must neither hold a restart back nor let it loop.
+    #[serde(default)]
+    pub seen_at: Timestamp,
 }
 
 /// State of a hook of one instance.

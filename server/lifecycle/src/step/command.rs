@@ -104,7 +104,6 @@ pub(super) fn end_pod(cx: &mut Context<'_>, reason: EndReason, grace: u32) {
     };
     cx.ended_now |= known.is_none();
     cx.pod.state.ending = Some(ending);
-    if known.is_some_and(|known| known.grace > ending.grace) {
-        super::stop::shorten(cx, ending.grace);
-    }
+    // Also a stop that began before the end, after a failed postStart hook for example.
+    super::stop::shorten(cx, ending.grace);
 }

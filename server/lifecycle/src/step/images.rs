@@ -9,7 +9,7 @@ use crate::{
     event::EventKind,
     id::OpId,
     input::{ImageFailure, ImageSource},
-    state::{Activity, ImageFacts, Shown},
+    state::{Activity, ImageFacts, Sandbox, Shown},
     transition::Label,
 };
 
@@ -90,7 +90,10 @@ pub(super) fn ready(
     {
         container.shown = None;
     }
-    super::run::start(cx, index);
+    // Without a sandbox the image has to wait; the start comes with the next one.
+    if matches!(cx.pod.state.sandbox, Sandbox::Ready { .. }) {
+        super::run::start(cx, index);
+    }
     Applied::Together
 }
 

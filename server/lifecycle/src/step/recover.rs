@@ -90,7 +90,9 @@ fn lost(cx: &mut Context<'_>) {
                 };
                 instance.ended = Some((exit, Observation::Inferred));
             }
-            Activity::Starting { .. } => container.activity = Activity::Idle,
+            Activity::Starting { .. } | Activity::Pulling { .. } => {
+                container.activity = Activity::Idle;
+            }
             _ => {}
         }
         if container.class == Class::Init && container.exit.is_some() {

@@ -68,11 +68,7 @@ pub(super) fn stamp(cx: &mut Context<'_>, index: usize) {
     let now = cx.now;
     let container = &mut cx.pod.state.containers[index];
     if let Some(exit) = &container.exit {
-        container.crash = Some(CrashBackoff::advanced(
-            container.crash,
-            exit.exit.finished_at,
-            now,
-        ));
+        container.crash = Some(CrashBackoff::advanced(container.crash, exit.seen_at, now));
     }
 }
 
@@ -86,7 +82,7 @@ pub(super) fn back_off(cx: &mut Context<'_>, index: usize) -> bool {
     let Some(exit) = &container.exit else {
         return false;
     };
-    let due = CrashBackoff::due(container.crash, exit.exit.finished_at);
+    let due = CrashBackoff::due(container.crash, exit.seen_at);
     if cx.now >= due {
         return false;
     }

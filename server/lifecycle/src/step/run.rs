@@ -123,6 +123,7 @@ pub(super) fn failed(
                 finished_at: now,
                 message: message.to_owned(),
             },
+            seen_at: now,
         };
         container.previous_exit = container.exit.replace(finished);
         container.activity = Activity::Idle;
@@ -167,6 +168,7 @@ pub(super) fn exited(
 
 /// The process of slot `index` ended.
 pub(super) fn finish(cx: &mut Context<'_>, index: usize, exit: Exit, observation: Observation) {
+    let now = cx.now;
     let container = &mut cx.pod.state.containers[index];
     let Activity::Live(instance) = std::mem::take(&mut container.activity) else {
         return;
@@ -184,6 +186,11 @@ pub(super) fn finish(cx: &mut Context<'_>, index: usize, exit: Exit, observation
         container_id: instance.container_id,
         reason,
         started_at: instance.started_at,
+        seen_at: match observation {
+            Observation::Direct => now,
+            // It ended while nobody watched, and not in the future.
+            _ => exit.finished_at.min(now),
+        },
         exit,
     });
     if !crate::derive::will_restart(cx.pod, &cx.pod.state.containers[index]) {

@@ -698,6 +698,72 @@ fn init_containers_run_one_after_the_other() {
     assert_eq!(w.phase(), "Running");
 }
 
+#[test]
+fn a_jump_of_the_runtimes_clock_neither_delays_nor_hurries_a_restart() {
+    for jump in [-3600_i64, 3600] {
+        let mut w = World::new(spec(RestartPolicy::Always, vec![container("c1")]));
+        w.sandbox();
+        w.start();
+        for round in 0..2 {
+            let Fact::ContainerExited { mut exit, .. } = w.exit_fact("c1", round, 1) else {
+                unreachable!("an exit")
+            };
+            exit.finished_at = Timestamp(w.now.0 + jump * 1_000_000_000);
+            let started_at = Timestamp(exit.finished_at.0 - 1);
+            w.fact(Fact::ContainerExited {
+                container: "c1".into(),
+                attempt: round,
+                container_id: "c".into(),
+                started_at,
+                exit,
+                observation: Observation::Direct,
+            });
+            if round == 0 {
+                w.start();
+            }
+        }
+        assert_eq!(w.waiting("c1").0, "CrashLoopBackOff");
+        w.pass(9);
+        assert!(
+            w.owed.is_empty(),
+            "jump {jump}: not before the back-off ends"
+        );
+        w.pass(1);
+        w.start();
+    }
+}
+
+#[test]
+fn a_sandbox_lost_during_a_pull_begins_again_with_the_init_containers() {
+    let mut s = spec(RestartPolicy::Always, vec![container("c1")]);
+    s.init_containers = vec![container("i1")];
+    let mut w = World::new(s);
+    w.sandbox();
+    w.start();
+    let exit = w.exit_fact("i1", 0, 0);
+    w.fact(exit);
+    let op = w.claim(
+        "image of c1",
+        |a| matches!(a, Action::EnsureImage { container } if container == "c1"),
+    );
+    w.fact(Fact::SandboxLost {
+        message: "shim died".into(),
+    });
+    let (image_id, image_ref) = ("i".into(), "r".into());
+    w.fact(Fact::ImageReady {
+        op,
+        image_id,
+        image_ref,
+        source: ImageSource::Present,
+    });
+    w.sandbox();
+    w.claim(
+        "image of i1",
+        |a| matches!(a, Action::EnsureImage { container } if container == "i1"),
+    );
+    assert!(w.owed.is_empty(), "c1 waits for i1: {:?}", w.owed);
+}
+
 mod random {
     use proptest::prelude::*;
 
