@@ -1,16 +1,17 @@
 //! Serves until told to stop, then goes down in order: not ready → stop accepting → end streams →
 //! drain the engine → close the store. Pods run on.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use lifepod_api::{About, Api, ApiConfig, Limits};
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::timeout,
 };
-use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
+use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
+use tonic::transport::server::TcpIncoming;
 
 use crate::{
     config::Config,
@@ -28,7 +29,7 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     let listeners = Listeners::bind(&config).await?;
     let socket = listeners.socket();
     let mut stop = stop_requested()?;
-    let parts = wire::start(&config).await?;
+    let mut parts = wire::start(&config).await?;
     let api = api(&config, &parts);
     let closing = CancellationToken::new();
     let mut serving = tokio::spawn(listen(&api, listeners, closing.clone()));
@@ -44,15 +45,20 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
         biased;
         () = &mut stop => None,
         ended = &mut serving => Some(ended),
+        () = parts.engine.died() => bail!("the engine died; pods run on, the next start finds them"),
     };
     notify("STOPPING=1");
     tracing::info!("stopping; pods run on");
-    let down = go_down(api, parts, closing, early.is_none().then_some(serving));
+    let down = go_down(
+        api,
+        parts,
+        closing,
+        socket,
+        early.is_none().then_some(serving),
+    );
     if timeout(config.shutdown_timeout, down).await.is_err() {
         tracing::warn!("not everything ended in time; nothing durable is lost");
     }
-    // The name may be taken again by a later server; a missing one is fine.
-    let _ = std::fs::remove_file(socket);
     match early {
         None => Ok(()),
         Some(ended) => ended
@@ -61,14 +67,28 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     }
 }
 
+/// How long connections may take to end once their streams have.
+const LINGER: Duration = Duration::from_secs(2);
+
 type Serving = tokio::task::JoinHandle<Result<(), tonic::transport::Error>>;
 
-async fn go_down(api: Api, parts: Parts, closing: CancellationToken, serving: Option<Serving>) {
+async fn go_down(
+    api: Api,
+    parts: Parts,
+    closing: CancellationToken,
+    socket: PathBuf,
+    serving: Option<Serving>,
+) {
     api.drain();
+    // While we still listen the name is ours; afterwards it may be a later server's.
+    let _ = std::fs::remove_file(socket);
     closing.cancel();
-    if let Some(serving) = serving {
-        // Its result no longer matters: we are leaving.
-        let _ = serving.await;
+    if let Some(mut serving) = serving {
+        // Its result no longer matters: we are leaving. A client that keeps its side of a
+        // stream open must not keep the store from being closed.
+        if timeout(LINGER, &mut serving).await.is_err() {
+            serving.abort();
+        }
     }
     api.shutdown().await;
     parts.engine.shutdown().await;
@@ -88,8 +108,9 @@ fn listen(
             closing.clone().cancelled_owned(),
         );
         let Some(tcp) = tcp else { return unix.await };
-        let tcp = tcp_router
-            .serve_with_incoming_shutdown(TcpListenerStream::new(tcp), closing.cancelled_owned());
+        // Small frames must not wait for their acknowledgements.
+        let incoming = TcpIncoming::from(tcp).with_nodelay(Some(true));
+        let tcp = tcp_router.serve_with_incoming_shutdown(incoming, closing.cancelled_owned());
         tokio::try_join!(unix, tcp).map(|_| ())
     }
 }
@@ -115,10 +136,13 @@ fn api(config: &Config, parts: &Parts) -> Api {
             .to_string_lossy()
             .into_owned(),
     };
+    let upload_dir = config.data_dir.join("uploads");
+    // What a server that was killed was receiving; usually there is nothing.
+    let _ = std::fs::remove_dir_all(&upload_dir);
     let settings = ApiConfig {
         limits,
         about,
-        upload_dir: config.data_dir.join("uploads"),
+        upload_dir,
     };
     let (images, streams) = (
         Arc::clone(&parts.driver) as _,

@@ -3,9 +3,11 @@
 use std::{io, sync::Arc, thread};
 
 use lifepod_lifecycle::{
+    Pod,
     id::PodUid,
     input::Fact,
     port::{Journal, KnownPod, Loaded, Runtime, RuntimeLost, StoreError},
+    time::Timestamp,
 };
 use thiserror::Error;
 use tokio::{
@@ -37,6 +39,9 @@ pub enum StartError {
     /// The runtime cannot be reached.
     #[error(transparent)]
     Runtime(#[from] RuntimeLost),
+    /// The loop ended before it was ready.
+    #[error("the engine died at its start")]
+    Died,
     /// No thread.
     #[error("cannot start the engine's thread")]
     Thread(#[source] io::Error),
@@ -64,7 +69,7 @@ impl Engine {
         let newest = loaded
             .pods
             .iter()
-            .map(|pod| pod.meta.created_at)
+            .map(|pod| newest_time(pod))
             .max()
             .unwrap_or_default();
         let clock = clock.unwrap_or_else(|| Arc::new(SystemClock::new(newest)));
@@ -114,7 +119,7 @@ impl Engine {
             // Owned through `finished`, as the thread is.
             Placement::Task => drop(tokio::spawn(run)),
         }
-        let _ = started.await;
+        started.await.map_err(|_| StartError::Died)?;
         Ok(Self { handle, finished })
     }
 
@@ -124,11 +129,25 @@ impl Engine {
         self.handle.clone()
     }
 
+    /// Completes when the loop has ended although nobody asked it to: nothing works any more.
+    pub async fn died(&mut self) {
+        let _ = (&mut self.finished).await;
+    }
+
     /// Ends all watches, waits a little for operations in flight, closes the store. Pods run on.
     pub async fn shutdown(self) {
         let _ = self.handle.commands.send(Command::Stop).await;
         let _ = self.finished.await;
     }
+}
+
+/// The newest time a record tells of.
+fn newest_time(pod: &Pod) -> Timestamp {
+    let conditions = pod.state().observed.conditions.iter();
+    let conditions = conditions.map(|condition| condition.last_transition);
+    let events = pod.events().iter().map(|event| event.last);
+    let times = conditions.chain(events);
+    times.max().unwrap_or_default().max(pod.meta.created_at)
 }
 
 /// Runs the loop on a thread with a timer of its own.
@@ -204,12 +223,21 @@ impl Loop {
             .into_iter()
             .map(|(uid, fact)| Report::Fact { uid, fact })
             .collect();
-        self.turn(Inputs {
+        // Deadlines are taken as of the time the pods were stepped at: one that passes during the
+        // commit still fires.
+        let now = self.clock.now();
+        let mut inputs = Inputs {
             reports,
             due: before,
             ..Inputs::default()
-        })
-        .await;
+        };
+        // Nothing is asked for again on the word of a record that what was found contradicts.
+        while !self.core.turn(now, std::mem::take(&mut inputs)) {
+            tokio::time::sleep(self.core.config.store_retry).await;
+            while let Some(uid) = self.core.timers.pop_due(now) {
+                inputs.due.push(uid);
+            }
+        }
         for effect in owed {
             let still = self
                 .core
@@ -220,7 +248,6 @@ impl Loop {
                 self.core.dispatcher.start(effect);
             }
         }
-        let now = self.clock.now();
         let deadlines: Vec<_> = self
             .core
             .table
@@ -243,16 +270,17 @@ impl Loop {
     async fn gather(&mut self) -> Inputs {
         let limit = self.core.config.turn_limit;
         let mut inputs = Inputs::default();
-        if !self.core.parked.is_empty() {
-            return inputs;
-        }
-        let wake = self.wake_at();
         let mut commands = Vec::new();
-        tokio::select! {
-            biased;
-            _ = self.report_lane.recv_many(&mut inputs.reports, limit) => {}
-            _ = self.command_lane.recv_many(&mut commands, limit) => {}
-            () = sleep_until(wake) => {}
+        // Parked facts do not wait for news. No others are taken meanwhile, so their number stays
+        // bounded; commands are, because their callers want an answer.
+        if self.core.parked.is_empty() {
+            let (wake, open) = (self.wake_at(), self.stopping.is_none());
+            tokio::select! {
+                biased;
+                _ = self.report_lane.recv_many(&mut inputs.reports, limit) => {}
+                _ = self.command_lane.recv_many(&mut commands, limit), if open => {}
+                () = sleep_until(wake) => {}
+            }
         }
         while commands.len() < limit
             && let Ok(command) = self.command_lane.try_recv()

@@ -92,6 +92,10 @@ impl Core {
         for record in &records {
             self.head = record.revision;
             self.table.apply(record);
+            if record.pod.revision != record.revision {
+                // It only answers a request: the pod and its deadline are as they were.
+                continue;
+            }
             let deadline = if record.removed {
                 None
             } else {
@@ -146,13 +150,11 @@ impl Core {
         for uid in due {
             self.timers.set(uid, Some(now));
         }
-        for (reply, _, answer) in answers {
-            let unavailable = |_| {
-                Err(SubmitError::Unavailable {
-                    message: message.to_owned(),
-                })
-            };
-            let _ = reply.send(answer.and_then(unavailable));
+        // Whatever the answer was, it rested on changes that did not happen.
+        for (reply, _, _) in answers {
+            let _ = reply.send(Err(SubmitError::Unavailable {
+                message: message.to_owned(),
+            }));
         }
     }
 }

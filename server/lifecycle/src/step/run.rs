@@ -173,6 +173,12 @@ pub(super) fn finish(cx: &mut Context<'_>, index: usize, exit: Exit, observation
     let Activity::Live(instance) = std::mem::take(&mut container.activity) else {
         return;
     };
+    // The machine's clock may have been set back in between; an end before the start helps nobody.
+    let finished_at = exit.finished_at.max(instance.started_at);
+    let exit = Exit {
+        finished_at,
+        ..exit
+    };
     let lost = observation == Observation::Inferred;
     let reason = if lost {
         Label::Borrowed("ContainerStatusUnknown")
