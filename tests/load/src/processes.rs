@@ -24,20 +24,25 @@ pub(crate) fn processor_time(pid: u32) -> Result<Duration> {
 /// Shims whose sandboxes lie below `folder`.
 pub(crate) fn shims(folder: &Path) -> Vec<u32> {
     let below = folder.to_string_lossy().into_owned();
-    with_command_line(|line| line.starts_with(&below), 2)
+    find(|words| {
+        let program = words
+            .first()
+            .is_some_and(|word| word.ends_with("lifepod-shim"));
+        program && words.iter().any(|word| word.starts_with(&below))
+    })
 }
 
 /// The one process that runs with this very argument.
 pub(crate) fn with_argument(argument: &str) -> Result<u32> {
-    let found = with_command_line(|line| line == argument, 1);
+    let found = find(|words| words.contains(&argument));
     found
         .first()
         .copied()
         .with_context(|| format!("no process runs with `{argument}`"))
 }
 
-/// Processes one of whose arguments from `first` on fits.
-fn with_command_line(fits: impl Fn(&str) -> bool, first: usize) -> Vec<u32> {
+/// Processes whose command line, in words, fits.
+fn find(fits: impl Fn(&[&str]) -> bool) -> Vec<u32> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else {
@@ -45,7 +50,8 @@ fn with_command_line(fits: impl Fn(&str) -> bool, first: usize) -> Vec<u32> {
         };
         let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line);
-        if line.split('\0').skip(first).any(&fits) {
+        let words: Vec<_> = line.split('\0').collect();
+        if fits(&words) {
             found.push(pid);
         }
     }

@@ -127,7 +127,7 @@ fn one_run(options: &Options, image: &Image, runtime: &Runtime) -> Result<Figure
         measure(options, runtime, &stage, &daemon, &place, image)
     });
     eprintln!("  clean-up");
-    let cleaned = clean_up(runtime, &stage.socket(), daemon);
+    let cleaned = clean_up(runtime, &stage, daemon);
     contender::remove_cgroups(&cgroup);
     drop(folder);
     let figures = measured.with_context(|| {
@@ -188,13 +188,15 @@ fn phase(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
     work().with_context(|| format!("while measuring: {name}"))
 }
 
-/// Deletes whatever pods are left, then stops the server.
-fn clean_up(runtime: &Runtime, socket: &Path, daemon: Daemon) -> Result<()> {
+/// Deletes whatever pods are left, stops the server, takes the pods' network away.
+fn clean_up(runtime: &Runtime, stage: &Stage, daemon: Daemon) -> Result<()> {
+    let socket = stage.socket();
     let emptied = runtime.block_on(async {
-        let work = delete_everything(socket);
+        let work = delete_everything(&socket);
         tokio::time::timeout(CLEAN_UP, work).await
     });
     daemon.stop()?;
+    stage.clean_up()?;
     emptied.context("pods do not go away")?
 }
 
