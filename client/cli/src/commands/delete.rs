@@ -5,7 +5,8 @@ mod plan;
 use std::time::Duration;
 
 use lifepod_client::{
-    DeleteOptions, Deleted, Pods, Selector, Watch, WatchEvent, WatchOptions, WatchStart, proto,
+    Client, DeleteOptions, Deleted, Pods, Selector, Watch, WatchEvent, WatchOptions, WatchStart,
+    proto,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -35,13 +36,7 @@ pub(super) async fn run(global: &Global, args: &DeleteArgs) -> Result<(), Failur
              terminated. The resource may continue to run on the cluster indefinitely.",
         );
     }
-    let mut victims = Vec::new();
-    for name in &plan.names {
-        victims.push((targets::namespace(global).to_owned(), name.clone()));
-    }
-    for source in &sources {
-        victims.extend(plan::named_in(source, global)?);
-    }
+    let mut victims = plan.named(&sources, global)?;
     if plan.selects {
         let pods = targets::pods(&client, global, args.all_namespaces);
         let found = pods.list(&args.selector.selector()).await?.pods;
@@ -51,21 +46,7 @@ pub(super) async fn run(global: &Global, args: &DeleteArgs) -> Result<(), Failur
         let metadata = found.into_iter().filter_map(|pod| pod.metadata);
         victims.extend(metadata.map(|metadata| (metadata.namespace, metadata.name)));
     }
-    let mut failed = false;
-    let mut going = Vec::new();
-    for (namespace, name) in victims {
-        let pods = client.pods(namespace);
-        match pods.delete(&name, options(&plan)).await {
-            Ok(deleted) => {
-                print(&plan, pods.namespace(), &name, &deleted)?;
-                going.extend(still_there(pods, name, deleted));
-            }
-            Err(error) => {
-                output::note(&failure::told(&error, ""));
-                failed = true;
-            }
-        }
-    }
+    let (going, mut failed) = delete_each(&client, &plan, victims).await?;
     if plan.waits {
         failed |= !wait_all(going, plan.timeout).await?;
     }
@@ -74,6 +55,30 @@ pub(super) async fn run(global: &Global, args: &DeleteArgs) -> Result<(), Failur
     } else {
         Ok(())
     }
+}
+
+/// Asks for every deletion before any is waited for. Says whether one was refused, which has been told.
+async fn delete_each(
+    client: &Client,
+    plan: &Plan,
+    victims: Vec<(String, String)>,
+) -> Result<(Vec<Going>, bool), Failure> {
+    let mut failed = false;
+    let mut going = Vec::new();
+    for (namespace, name) in victims {
+        let pods = client.pods(namespace);
+        match pods.delete(&name, options(plan)).await {
+            Ok(deleted) => {
+                print(plan, pods.namespace(), &name, &deleted)?;
+                going.extend(still_there(pods, name, deleted));
+            }
+            Err(error) => {
+                output::note(&failure::told(&error, ""));
+                failed = true;
+            }
+        }
+    }
+    Ok((going, failed))
 }
 
 fn options(plan: &Plan) -> DeleteOptions {

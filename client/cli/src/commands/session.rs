@@ -16,25 +16,7 @@ use relay::Session;
 
 /// Runs a command; gives back its exit code.
 pub(super) async fn exec(global: &Global, args: ExecArgs) -> Result<i32, Failure> {
-    let name = match args.targets.as_slice() {
-        [] => {
-            return Err(Failure::error(
-                "pod, type/name or --filename must be specified",
-            ));
-        }
-        [name] => targets::single(name)?,
-        _ => {
-            return Err(Failure::error(
-                "exec [POD] [COMMAND] is not supported anymore. Use exec [POD] -- [COMMAND] instead\nSee 'lifepod exec \
-                 -h' for help and examples",
-            ));
-        }
-    };
-    if args.command.is_empty() {
-        return Err(Failure::error(
-            "you must specify at least one command for the container",
-        ));
-    }
+    let name = exec_target(&args)?;
     let client = connect(global).await?;
     let pods = client.pods(targets::namespace(global));
     let pod = running(
@@ -61,6 +43,30 @@ pub(super) async fn exec(global: &Global, args: ExecArgs) -> Result<i32, Failure
         output::note(&format!("command terminated with exit code {}", exit.code));
     }
     Ok(exit.code)
+}
+
+/// The pod to run a command in, if the command line makes sense.
+fn exec_target(args: &ExecArgs) -> Result<String, Failure> {
+    let name = match args.targets.as_slice() {
+        [] => {
+            return Err(Failure::error(
+                "pod, type/name or --filename must be specified",
+            ));
+        }
+        [name] => targets::single(name)?,
+        _ => {
+            return Err(Failure::error(
+                "exec [POD] [COMMAND] is not supported anymore. Use exec [POD] -- [COMMAND] instead\nSee 'lifepod exec \
+                 -h' for help and examples",
+            ));
+        }
+    };
+    if args.command.is_empty() {
+        return Err(Failure::error(
+            "you must specify at least one command for the container",
+        ));
+    }
+    Ok(name)
 }
 
 /// Attaches to the process of a container.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lifepod_client::{
-    Error, Pods, Wait, WaitOutcome,
+    Pods, Wait, WaitOutcome,
     proto::{self, wait_condition::Condition},
 };
 use tokio::time::Instant;
@@ -44,10 +44,13 @@ pub(super) async fn run(global: &Global, args: &WaitArgs) -> Result<(), Failure>
     let client = connect(global).await?;
     let pods = client.pods(targets::namespace(global));
     let names = names(&pods, args, &conditions).await?;
-    let deadline = Instant::now() + limit;
+    let limit = Limit {
+        deadline: Instant::now() + limit,
+        looks_once: limit.is_zero(),
+    };
     let mut failed = false;
     for name in names {
-        match wait_for_all(&pods, &name, &conditions, deadline, limit.is_zero()).await {
+        match wait_for_all(&pods, &name, &conditions, limit).await {
             Ok(true) if names_only => output::line(&format!("pod/{name}"))?,
             Ok(true) => output::line(&format!("pod/{name} condition met"))?,
             Ok(false) => {}
@@ -95,56 +98,67 @@ async fn names(
         .collect())
 }
 
+/// How long is waited.
+#[derive(Clone, Copy)]
+struct Limit {
+    deadline: Instant,
+    looks_once: bool,
+}
+
 /// Waits for several conditions, one after the other. False when there is nothing to be told about success.
 async fn wait_for_all(
     pods: &Pods,
     name: &str,
     conditions: &[Condition],
-    deadline: Instant,
-    looks_once: bool,
+    limit: Limit,
 ) -> Result<bool, String> {
     let mut tells = true;
     for condition in conditions {
-        let creates = matches!(condition, Condition::Created(_));
-        let deletes = matches!(condition, Condition::Deleted(_));
-        if !creates {
+        if !matches!(condition, Condition::Created(_)) {
             match pods.get(name).await {
                 Ok(_) => {}
                 // What is gone already is not told of.
-                Err(error) if deletes && error.is_not_found() => {
+                Err(error)
+                    if matches!(condition, Condition::Deleted(_)) && error.is_not_found() =>
+                {
                     tells = false;
                     continue;
                 }
                 Err(error) => return Err(failure::told(&error, "")),
             }
         }
-        let left = deadline.saturating_duration_since(Instant::now());
-        let wait = Wait::condition(condition.clone()).within(left);
-        let outcome = pods
-            .wait(name, wait)
-            .await
-            .map_err(|error: Error| failure::told(&error, ""))?;
-        match outcome {
-            WaitOutcome::Met { .. } => {}
-            WaitOutcome::Impossible { message, .. } => {
-                return Err(format!(
-                    "error: the condition on pods/{name} can never be met: {message}"
-                ));
-            }
-            WaitOutcome::TimedOut { .. } if looks_once => {
-                return Err(format!("error: condition not met for pods/{name}"));
-            }
-            WaitOutcome::TimedOut { .. } if creates => {
-                return Err("error: timed out waiting for the condition".to_owned());
-            }
-            WaitOutcome::TimedOut { .. } => {
-                return Err(format!(
-                    "error: timed out waiting for the condition on pods/{name}"
-                ));
-            }
-        }
+        wait_for_one(pods, name, condition, limit).await?;
     }
     Ok(tells)
+}
+
+async fn wait_for_one(
+    pods: &Pods,
+    name: &str,
+    condition: &Condition,
+    limit: Limit,
+) -> Result<(), String> {
+    let left = limit.deadline.saturating_duration_since(Instant::now());
+    let wait = Wait::condition(condition.clone()).within(left);
+    let outcome = pods
+        .wait(name, wait)
+        .await
+        .map_err(|error| failure::told(&error, ""))?;
+    match outcome {
+        WaitOutcome::Met { .. } => Ok(()),
+        WaitOutcome::Impossible { message, .. } => Err(format!(
+            "error: the condition on pods/{name} can never be met: {message}"
+        )),
+        WaitOutcome::TimedOut { .. } if limit.looks_once => {
+            Err(format!("error: condition not met for pods/{name}"))
+        }
+        WaitOutcome::TimedOut { .. } if matches!(condition, Condition::Created(_)) => {
+            Err("error: timed out waiting for the condition".to_owned())
+        }
+        WaitOutcome::TimedOut { .. } => Err(format!(
+            "error: timed out waiting for the condition on pods/{name}"
+        )),
+    }
 }
 
 fn condition(text: &str) -> Result<Condition, Failure> {

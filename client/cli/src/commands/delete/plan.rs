@@ -63,6 +63,26 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Namespace and name of every pod that is named, on the command line or in a manifest.
+    pub(super) fn named(
+        &self,
+        sources: &[Source],
+        global: &Global,
+    ) -> Result<Vec<(String, String)>, Failure> {
+        let here = targets::namespace(global).to_owned();
+        let mut named: Vec<_> = self
+            .names
+            .iter()
+            .map(|name| (here.clone(), name.clone()))
+            .collect();
+        for source in sources {
+            named.extend(named_in(source, global)?);
+        }
+        Ok(named)
+    }
+}
+
 fn names(args: &DeleteArgs) -> Result<Vec<String>, Failure> {
     if !args.targets.is_empty() {
         return Ok(Targets::parse(&args.targets)?.names);
@@ -102,7 +122,7 @@ fn grace(args: &DeleteArgs) -> Result<Option<i64>, Failure> {
 }
 
 /// Namespace and name of every pod of a manifest.
-pub(super) fn named_in(source: &Source, global: &Global) -> Result<Vec<(String, String)>, Failure> {
+fn named_in(source: &Source, global: &Global) -> Result<Vec<(String, String)>, Failure> {
     let told = |error| Failure::Told(failure::manifest(&error, &source.name, ""));
     let parsed = manifest::parse_each(&source.text, Strictness::Ignore).map_err(told)?;
     let mut named = Vec::new();

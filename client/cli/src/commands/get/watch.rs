@@ -11,19 +11,7 @@ pub(super) async fn run(
     format: &Format,
     args: &GetArgs,
 ) -> Result<(), Failure> {
-    let selector = match targets.names.as_slice() {
-        [] => args.selector.selector(),
-        [name] => {
-            // A pod that is not there is an error here, and nothing to wait for.
-            pods.get(name).await?;
-            Selector::name(name)
-        }
-        _ => {
-            return Err(Failure::error(
-                "you may only specify a single resource when watching",
-            ));
-        }
-    };
+    let selector = selector(pods, targets, args).await?;
     let start = if args.watch_only {
         WatchStart::Now
     } else {
@@ -54,6 +42,20 @@ pub(super) async fn run(
         }
     }
     Ok(())
+}
+
+async fn selector(pods: &Pods, targets: &Targets, args: &GetArgs) -> Result<Selector, Failure> {
+    match targets.names.as_slice() {
+        [] => Ok(args.selector.selector()),
+        [name] => {
+            // A pod that is not there is an error here, and nothing to wait for.
+            pods.get(name).await?;
+            Ok(Selector::name(name))
+        }
+        _ => Err(Failure::error(
+            "you may only specify a single resource when watching",
+        )),
+    }
 }
 
 fn note_reset(reason: ResetReason) {
