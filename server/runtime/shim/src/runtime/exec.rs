@@ -35,8 +35,9 @@ use crate::{
 pub(crate) struct ExecPlan<'a> {
     pub(crate) layout: &'a Layout,
     pub(crate) cgroup: &'a Cgroup,
-    /// Of the container's init.
+    /// The container's init, twice.
     pub(crate) init: OwnedFd,
+    pub(crate) init_pid: i32,
     /// How to run: the container's profile with the request's changes.
     pub(crate) profile: Profile,
     pub(crate) args: Vec<String>,
@@ -53,18 +54,45 @@ pub(crate) enum Streams {
 
 /// Forks; the answer is the helper's process id. Everything else is reported.
 pub(crate) fn exec(plan: ExecPlan<'_>, reporter: Reporter) -> io::Result<i32> {
-    let directory = match plan.layout {
-        Layout::V1(_) => None,
-        Layout::V2(_) => Some(limits::open_directory(plan.layout, plan.cgroup)?),
+    let side = match plan.layout {
+        Layout::V1(_) => sys::fork(None)?,
+        Layout::V2(_) => fork_into_cgroup(&plan)?,
     };
-    match sys::fork(directory.as_ref().map(AsFd::as_fd))? {
+    match side {
         Fork::Parent(pid) => Ok(pid),
         Fork::Child => run_child(&reporter, || join(&plan, &reporter)),
     }
 }
 
+/// A container that shares its cgroup out among children of its own has moved its processes to one of
+/// them, and nobody may enter the cgroup itself any more. Then the exec goes where init is.
+fn fork_into_cgroup(plan: &ExecPlan<'_>) -> io::Result<Fork> {
+    let into = |cgroup: &Cgroup| {
+        let directory = limits::open_directory(plan.layout, cgroup)?;
+        sys::fork(Some(directory.as_fd()))
+    };
+    match into(plan.cgroup) {
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+            into(&cgroup_of(plan.init_pid, plan.cgroup)?)
+        }
+        result => result,
+    }
+}
+
+fn cgroup_of(pid: i32, above: &Cgroup) -> io::Result<Cgroup> {
+    let text = fs::read_to_string(format!("/proc/{pid}/cgroup"))?;
+    let path = text.lines().find_map(|line| line.strip_prefix("0::"));
+    let own = Cgroup::new(path.unwrap_or_default())?;
+    if above.contains(&own) {
+        return Ok(own);
+    }
+    Err(io::Error::other("the container's init has left its cgroup"))
+}
+
 fn join(plan: &ExecPlan<'_>, reporter: &Reporter) -> Result<(), Failure> {
-    close_all_except(&kept(plan, reporter));
+    let mut keep = kept(plan, reporter);
+    keep.push(plan.init.as_fd());
+    close_all_except(&keep);
     limits::enter(plan.layout, plan.cgroup).map_err(|error| failed("enter the cgroup", &error))?;
     // Processes of the container must not be able to trace us while we are half way in.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)
@@ -85,7 +113,7 @@ fn join(plan: &ExecPlan<'_>, reporter: &Reporter) -> Result<(), Failure> {
 }
 
 fn kept<'a>(plan: &'a ExecPlan<'_>, reporter: &'a Reporter) -> Vec<BorrowedFd<'a>> {
-    let mut kept = vec![reporter.as_fd(), plan.init.as_fd()];
+    let mut kept = vec![reporter.as_fd()];
     if let Streams::Given(stdio) = &plan.streams {
         kept.extend([
             stdio.stdin.as_fd(),
@@ -103,6 +131,7 @@ pub(super) fn set_oom_score(value: i32) {
 
 fn run_program(plan: &ExecPlan<'_>, reporter: &Reporter) -> Result<(), Failure> {
     let profile = &plan.profile;
+    close_all_except(&kept(plan, reporter));
     setsid().map_err(|error| failed("start a session", &error))?;
     install_streams(plan, reporter).map_err(|error| failed("set up the streams", &error))?;
     privileges::apply_limits(&profile.limits)

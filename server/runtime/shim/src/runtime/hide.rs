@@ -52,7 +52,7 @@ pub(super) fn hide_cgroups(layout: &Layout, views_of: Option<&Cgroup>) -> io::Re
             open_tree(CWD, mount_point.join(cgroup.relative()), flags)?,
         ));
     }
-    unmount(ROOT, UnmountFlags::DETACH)?;
+    unmount_all()?;
     mount(
         "tmpfs",
         ROOT,
@@ -76,6 +76,13 @@ pub(super) fn hide_cgroups(layout: &Layout, views_of: Option<&Cgroup>) -> io::Re
         views.push(View { name, source });
     }
     Ok(views)
+}
+
+/// There may be several, one over the other.
+fn unmount_all() -> io::Result<()> {
+    unmount(ROOT, UnmountFlags::DETACH)?;
+    while unmount(ROOT, UnmountFlags::DETACH).is_ok() {}
+    Ok(())
 }
 
 #[expect(unsafe_code, reason = "unshare(2) can break threads; there are none")]

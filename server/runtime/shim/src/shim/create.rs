@@ -206,29 +206,27 @@ impl Shim {
         let Some(container) = self.containers.get_mut(&key) else {
             return;
         };
-        let died = setup_died(&container.cgroup, &self.layout);
-        let unknown = Phase::Failed { reply: None };
+        let failed = Phase::Failed { reply: None };
         let Phase::Creating {
             job,
             init,
             failure,
             reply,
-        } = std::mem::replace(&mut container.phase, unknown)
+        } = std::mem::replace(&mut container.phase, failed)
         else {
             return;
         };
         job.close(&mut self.reactor);
-        match (init, failure) {
-            (Some(pid), None) => {
-                let started = Started {
-                    pid,
-                    started_at: UnixNanos::now(),
-                };
-                container.phase = Phase::Running(started);
-                self.answer(reply, Ok(Reply::Started(started)), None);
-            }
-            (_, failure) => self.creation_failed(key, reply, failure.unwrap_or(died)),
+        if let (Some(pid), None) = (init, &failure) {
+            let started = Started {
+                pid,
+                started_at: UnixNanos::now(),
+            };
+            container.phase = Phase::Running(started);
+            return self.answer(reply, Ok(Reply::Started(started)), None);
         }
+        let failure = failure.unwrap_or_else(|| setup_died(&container.cgroup, &self.layout));
+        self.creation_failed(key, reply, failure);
     }
 
     fn creation_failed(&mut self, key: u32, reply: ReplyTo, failure: Failure) {

@@ -79,9 +79,11 @@ impl Shim {
         let Some(container) = self.containers.get(&key) else {
             return;
         };
-        if let Phase::Creating { job, .. } = &container.phase {
-            // Not reaped yet: its reports would have been read and the phase left.
-            let _ = send_to_process(job.pid, libc::SIGKILL);
+        if let Phase::Creating { job, .. } = &container.phase
+            && let Some(pid) = job.pid
+        {
+            // If it is ending by itself, so much the better.
+            let _ = send_to_process(pid, libc::SIGKILL);
         }
         if let Err(error) = container.cgroup.signal_all(&self.layout, libc::SIGKILL) {
             note(format_args!(

@@ -94,12 +94,14 @@ impl Shim {
             return Err(not_running(&call.container));
         };
         // Init is not reaped yet, so the number still means it.
+        let init_pid = init;
         let init = Pid::from_raw(init).ok_or_else(|| not_running(&call.container))?;
         let plan = ExecPlan {
             layout: &self.layout,
             cgroup: &target.cgroup,
             init: pidfd_open(init, PidfdFlags::empty())
                 .map_err(|error| machine_failed(error.into()))?,
+            init_pid,
             profile: changed_profile(&target.profile, &call)?,
             args: call.args,
             streams,

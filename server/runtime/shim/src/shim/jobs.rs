@@ -11,8 +11,8 @@ use crate::{
 
 /// A child that makes a container or starts an exec.
 pub(crate) struct Job {
-    /// Process id of the child itself.
-    pub(crate) pid: i32,
+    /// Process id of the child itself, while it is not reaped.
+    pub(crate) pid: Option<i32>,
     report: Watched,
 }
 
@@ -26,7 +26,10 @@ impl Job {
     ) -> io::Result<Self> {
         let report = reactor.watch(report, EventFlags::IN, Source::Job(key))?;
         match fork() {
-            Ok(pid) => Ok(Self { pid, report }),
+            Ok(pid) => Ok(Self {
+                pid: Some(pid),
+                report,
+            }),
             Err(error) => {
                 report.close(reactor);
                 Err(error)

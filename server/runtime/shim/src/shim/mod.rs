@@ -18,6 +18,7 @@ use std::{
     collections::BTreeMap,
     io,
     os::fd::OwnedFd,
+    panic::{AssertUnwindSafe, catch_unwind},
     time::{Duration, Instant},
 };
 
@@ -104,16 +105,25 @@ impl Shim {
                 .deadline()
                 .map(|at| at.saturating_duration_since(Instant::now()));
             self.reactor.wait(timeout, &mut ready)?;
-            for Ready { source, flags } in ready.drain(..) {
-                // An earlier event of the batch may have closed it.
-                if self.reactor.is_current(source) {
-                    self.dispatch(source, flags);
-                }
+            let turn = catch_unwind(AssertUnwindSafe(|| self.turn(&mut ready)));
+            if turn.is_err() {
+                // A bug, told in the log. One container may be at odds with its state now; without the
+                // shim the whole pod would be lost.
+                ready.clear();
             }
-            self.do_what_is_due(Instant::now());
-            self.drop_broken_connections();
         }
         Ok(())
+    }
+
+    fn turn(&mut self, ready: &mut Vec<Ready>) {
+        for Ready { source, flags } in ready.drain(..) {
+            // An earlier event of the batch may have closed it.
+            if self.reactor.is_current(source) {
+                self.dispatch(source, flags);
+            }
+        }
+        self.do_what_is_due(Instant::now());
+        self.drop_broken_connections();
     }
 
     fn dispatch(&mut self, source: Source, flags: EventFlags) {

@@ -65,7 +65,7 @@ impl Shim {
 
     fn find_creator(&self, pid: i32) -> Option<u32> {
         let made_by =
-            |phase: &Phase| matches!(phase, Phase::Creating { job, .. } if job.pid == pid);
+            |phase: &Phase| matches!(phase, Phase::Creating { job, .. } if job.pid == Some(pid));
         self.containers
             .iter()
             .find(|(_, container)| made_by(&container.phase))
@@ -99,9 +99,10 @@ impl Shim {
         let Some(container) = self.containers.get_mut(&key) else {
             return;
         };
-        let Phase::Creating { failure, .. } = &mut container.phase else {
+        let Phase::Creating { job, failure, .. } = &mut container.phase else {
             return;
         };
+        job.pid = None;
         if ending.exit_code == 0 {
             return;
         }

@@ -45,25 +45,22 @@ impl Shim {
         let Some(shutdown) = &mut self.shutdown else {
             return;
         };
+        shutdown.next_at = now + PAUSE;
         if shutdown.done {
-            shutdown.next_at = now + PAUSE;
             return;
         }
-        let removed =
-            self.containers.is_empty() && self.pod_cgroup.remove(&self.layout).unwrap_or(false);
+        let until = shutdown.until;
+        let removed = self.containers.is_empty() && self.remove_pod_cgroup();
         if removed {
-            shutdown.done = true;
             self.remove_unused_ancestors();
             self.answer_shutdown(&Ok(Reply::Done));
-        } else if now >= shutdown.until {
+        } else if now >= until {
             self.answer_shutdown(&Err(Failure::new(
                 ErrorCode::Io,
                 "processes of the pod do not die",
             )));
             self.shutdown = None;
             note("gave up a shutdown");
-        } else {
-            shutdown.next_at = now + PAUSE;
         }
     }
 
@@ -85,11 +82,17 @@ impl Shim {
         }
     }
 
+    /// With whatever a privileged container may have moved to it.
+    fn remove_pod_cgroup(&self) -> bool {
+        let killed = self.pod_cgroup.signal_all(&self.layout, libc::SIGKILL);
+        killed.is_ok() && self.pod_cgroup.remove(&self.layout).unwrap_or(false)
+    }
+
     fn answer_shutdown(&mut self, result: &Result<Reply, Failure>) {
-        let replies = self
-            .shutdown
-            .as_mut()
-            .map(|shutdown| std::mem::take(&mut shutdown.replies));
+        let replies = self.shutdown.as_mut().map(|shutdown| {
+            shutdown.done = result.is_ok();
+            std::mem::take(&mut shutdown.replies)
+        });
         for to in replies.unwrap_or_default() {
             self.answer(to, result.clone(), None);
         }

@@ -12,3 +12,4 @@ mod limits;
 mod output;
 mod support;
 mod survival;
+mod unified;
