@@ -25,26 +25,28 @@ pub(crate) fn ensure_request_id(slot: &mut String) {
 impl Client {
     /// Makes a unary call, and repeats it while that may help. The same message, and so the same request id, is sent
     /// every time.
-    pub(crate) async fn unary<Req, Resp>(
+    pub(crate) async fn unary<Req, Resp, Answer>(
         &self,
         message: Req,
-        call: impl AsyncFnMut(Request<Req>) -> Result<Response<Resp>, Status>,
+        call: impl Fn(Request<Req>) -> Answer,
     ) -> Result<Resp>
     where
         Req: Clone,
+        Answer: Future<Output = Result<Response<Resp>, Status>>,
     {
         self.unary_within(self.deadline(), message, call).await
     }
 
     /// As [`Client::unary`], with a deadline of its own.
-    pub(crate) async fn unary_within<Req, Resp>(
+    pub(crate) async fn unary_within<Req, Resp, Answer>(
         &self,
         deadline: Duration,
         message: Req,
-        mut call: impl AsyncFnMut(Request<Req>) -> Result<Response<Resp>, Status>,
+        call: impl Fn(Request<Req>) -> Answer,
     ) -> Result<Resp>
     where
         Req: Clone,
+        Answer: Future<Output = Result<Response<Resp>, Status>>,
     {
         let mut attempt = 1;
         loop {
@@ -64,3 +66,15 @@ impl Client {
         }
     }
 }
+
+/// One call of a generated client, to be made any number of times. Each future owns its client: one that borrows it
+/// cannot be proved `Send`, and callers could not spawn theirs.
+macro_rules! rpc {
+    ($service:expr, $method:ident) => {
+        |request| {
+            let mut service = $service.clone();
+            async move { service.$method(request).await }
+        }
+    };
+}
+pub(crate) use rpc;

@@ -2,7 +2,7 @@
 
 use lifepod_proto::v1::{self as proto, system_service_client::SystemServiceClient};
 
-use crate::{Client, Result};
+use crate::{Client, Result, call::rpc};
 
 impl Client {
     /// Says what the server is and what it can do.
@@ -10,10 +10,11 @@ impl Client {
     /// # Errors
     /// When the server cannot be reached.
     pub async fn server_info(&self) -> Result<proto::GetServerInfoResponse> {
-        let mut service = SystemServiceClient::new(self.channel());
-        self.unary(proto::GetServerInfoRequest {}, async |request| {
-            service.get_server_info(request).await
-        })
+        let service = SystemServiceClient::new(self.channel());
+        self.unary(
+            proto::GetServerInfoRequest {},
+            rpc!(service, get_server_info),
+        )
         .await
     }
 }

@@ -6,7 +6,11 @@ mod pull;
 use lifepod_proto::v1::{self as proto, image_service_client::ImageServiceClient};
 use tonic::transport::Channel;
 
-use crate::{Client, Error, Result, call::request_id, connect::sized};
+use crate::{
+    Client, Error, Result,
+    call::{request_id, rpc},
+    connect::sized,
+};
 
 pub use pull::{Pull, PullEvent};
 
@@ -28,9 +32,9 @@ impl Images {
     pub async fn list(&self) -> Result<Vec<proto::Image>> {
         let mut request = proto::ListImagesRequest::default();
         let mut images = Vec::new();
-        let mut service = self.service();
+        let service = self.service();
         loop {
-            let call = async |request| service.list_images(request).await;
+            let call = rpc!(service, list_images);
             let page = self.client.unary(request.clone(), call).await?;
             images.extend(page.images);
             if page.next_page_token.is_empty() {
@@ -48,8 +52,8 @@ impl Images {
         let request = proto::GetImageRequest {
             reference: reference.to_owned(),
         };
-        let mut service = self.service();
-        let call = async |request| service.get_image(request).await;
+        let service = self.service();
+        let call = rpc!(service, get_image);
         let response = self.client.unary(request, call).await?;
         response.image.ok_or(Error::Protocol {
             detail: "GetImage answered without an image",
@@ -67,8 +71,8 @@ impl Images {
             allow_missing: false,
             request_id: request_id(),
         };
-        let mut service = self.service();
-        let call = async |request| service.remove_image(request).await;
+        let service = self.service();
+        let call = rpc!(service, remove_image);
         self.client.unary(request, call).await
     }
 

@@ -3,7 +3,7 @@
 use lifepod_proto::v1 as proto;
 
 use super::{Pods, ensure_request_id};
-use crate::Result;
+use crate::{Result, call::rpc};
 
 /// How a pod is deleted. The default is the pod's own grace period.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -61,8 +61,8 @@ impl Pods {
             validate_only: options.validate_only,
         };
         ensure_request_id(&mut request.request_id);
-        let mut service = self.service();
-        let call = async |request| service.delete_pod(request).await;
+        let service = self.service();
+        let call = rpc!(service, delete_pod);
         let response = self.client.unary(request, call).await?;
         Ok(Deleted {
             pod: response.pod,

@@ -3,7 +3,7 @@
 use lifepod_proto::v1 as proto;
 
 use super::{Pods, Selector};
-use crate::Result;
+use crate::{Result, call::rpc};
 
 /// Which recorded transitions are wanted. The default is all that are kept.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,9 +35,9 @@ impl Pods {
             ..Default::default()
         };
         let mut transitions = Vec::new();
-        let mut service = self.service();
+        let service = self.service();
         loop {
-            let call = async |request| service.list_pod_transitions(request).await;
+            let call = rpc!(service, list_pod_transitions);
             let page = self.client.unary(request.clone(), call).await?;
             transitions.extend(page.transitions);
             if page.next_page_token.is_empty() {
@@ -57,9 +57,9 @@ impl Pods {
             ..Default::default()
         };
         let mut events = Vec::new();
-        let mut service = self.service();
+        let service = self.service();
         loop {
-            let call = async |request| service.list_pod_events(request).await;
+            let call = rpc!(service, list_pod_events);
             let page = self.client.unary(request.clone(), call).await?;
             events.extend(page.events);
             if page.next_page_token.is_empty() {

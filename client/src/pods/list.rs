@@ -3,7 +3,7 @@
 use lifepod_proto::v1 as proto;
 
 use super::{Pods, Selector};
-use crate::Result;
+use crate::{Result, call::rpc};
 
 /// All pods of a list, and the position from which a watch continues it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,8 +40,8 @@ impl Pods {
     }
 
     async fn list_page(&self, request: proto::ListPodsRequest) -> Result<proto::ListPodsResponse> {
-        let mut service = self.service();
-        let call = async |request| service.list_pods(request).await;
+        let service = self.service();
+        let call = rpc!(service, list_pods);
         self.client.unary(request, call).await
     }
 }

@@ -11,7 +11,11 @@ mod write;
 use lifepod_proto::v1::{self as proto, pod_service_client::PodServiceClient};
 use tonic::transport::Channel;
 
-use crate::{Client, Result, call::ensure_request_id, connect::sized};
+use crate::{
+    Client, Result,
+    call::{ensure_request_id, rpc},
+    connect::sized,
+};
 
 pub use delete::{DeleteOptions, Deleted};
 pub use history::TransitionFilter;
@@ -58,11 +62,8 @@ impl Pods {
             uid: String::new(),
             revision,
         };
-        let mut service = self.service();
-        let response = self
-            .client
-            .unary(request, async |request| service.get_pod(request).await)
-            .await?;
+        let service = self.service();
+        let response = self.client.unary(request, rpc!(service, get_pod)).await?;
         response.pod.ok_or(crate::Error::Protocol {
             detail: "GetPod answered without a pod",
         })

@@ -7,7 +7,7 @@ use lifepod_proto::v1::{
 };
 
 use super::Pods;
-use crate::{Error, Result};
+use crate::{Error, Result, call::rpc};
 
 /// One request waits at most this long; longer waits go on from its token.
 const SLICE: Duration = Duration::from_secs(60);
@@ -194,8 +194,8 @@ impl Pods {
         request: proto::WaitPodRequest,
         slice: Duration,
     ) -> Result<proto::WaitPodResponse> {
-        let mut service = self.service();
-        let call = async |request| service.wait_pod(request).await;
+        let service = self.service();
+        let call = rpc!(service, wait_pod);
         self.client.unary_within(slice + SLACK, request, call).await
     }
 }

@@ -3,7 +3,7 @@
 use lifepod_proto::v1 as proto;
 
 use super::{Pods, ensure_request_id};
-use crate::{Error, Result};
+use crate::{Error, Result, call::rpc};
 
 /// A pod as the server stored it.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,8 +65,8 @@ impl Pods {
         if metadata.namespace.is_empty() {
             self.namespace().clone_into(&mut metadata.namespace);
         }
-        let mut service = self.service();
-        let call = async |request| service.create_pod(request).await;
+        let service = self.service();
+        let call = rpc!(service, create_pod);
         let response = self.client.unary(request, call).await?;
         Ok(Created {
             pod: response.pod.ok_or(Error::Protocol {
@@ -109,8 +109,8 @@ impl Pods {
 
     async fn update_with(&self, mut request: proto::UpdatePodRequest) -> Result<Updated> {
         ensure_request_id(&mut request.request_id);
-        let mut service = self.service();
-        let call = async |request| service.update_pod(request).await;
+        let service = self.service();
+        let call = rpc!(service, update_pod);
         let response = self.client.unary(request, call).await?;
         Ok(Updated {
             pod: response.pod.ok_or(Error::Protocol {
