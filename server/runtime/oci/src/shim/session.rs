@@ -127,7 +127,7 @@ async fn read(
     while let Some(message) = inbox.next(stream).await? {
         match message {
             Message::Response(response) => {
-                waiters.answer(response.id, response.result, || inbox.take_fd())
+                waiters.answer(response.id, response.result, || inbox.take_fd());
             }
             Message::Event(Event::ExecExited(exit)) => waiters.exec_ended(exit),
             Message::Event(Event::ContainerExited(record)) => {

@@ -59,6 +59,11 @@ async fn a_killed_shim_is_lost_and_what_it_left_can_be_ended() {
         .create(pod.container("left", "sleep 1000"))
         .await
         .unwrap();
+    let refused = kill_leftovers(&pod.dir, &pod.config.cgroup_parent).await;
+    assert!(
+        refused.is_err() && alive(left.pid),
+        "a living shim's containers are not touched"
+    );
     kill_process(Pid::from_raw(pod.state.pid).unwrap(), Signal::KILL).unwrap();
     assert!(matches!(events.next().await, ShimEvent::Lost));
     assert!(matches!(
@@ -66,9 +71,13 @@ async fn a_killed_shim_is_lost_and_what_it_left_can_be_ended() {
         Err(ShimError::Gone)
     ));
     assert!(alive(left.pid), "containers live on without their shim");
-    kill_leftovers(&pod.dir).await.unwrap();
+    kill_leftovers(&pod.dir, &pod.config.cgroup_parent)
+        .await
+        .unwrap();
     wait_until("it is dead", || !alive(left.pid)).await;
-    kill_leftovers(&pod.dir).await.unwrap();
+    kill_leftovers(&pod.dir, &pod.config.cgroup_parent)
+        .await
+        .unwrap();
     let records = ExitRecord::load_all(&pod.dir).unwrap();
     assert_eq!(
         records

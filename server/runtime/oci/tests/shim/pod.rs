@@ -121,13 +121,13 @@ impl Drop for Pod {
         };
         // The test failed.
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-        let dir = self.dir.clone();
+        let (dir, cgroup) = (self.dir.clone(), self.config.cgroup_parent.clone());
         let cleaner = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
                 .unwrap();
-            runtime.block_on(kill_leftovers(&dir))
+            runtime.block_on(kill_leftovers(&dir, &cgroup))
         });
         let _ = cleaner.join();
     }
