@@ -3,8 +3,10 @@
 /// Name of the test image in the stage's registry.
 pub const IMAGE: &str = "busybox:1";
 
-/// A script that does nothing and ends with exit code 0 when it is asked to.
-pub const SLEEPER: &str = "trap 'exit 0' TERM; sleep 3600 & wait";
+/// A script that says `ready`, does nothing, and ends with exit code 0 when it is asked to.
+///
+/// Before it is ready the stop signal has no effect on it, as on any first process of a container.
+pub const SLEEPER: &str = "trap 'exit 0' TERM; echo ready; sleep 3600 & wait";
 
 /// A pod of one container `main` that runs a shell script.
 #[must_use]

@@ -9,7 +9,9 @@
 
 mod checker;
 mod cli;
+mod dice;
 mod gate;
+mod machine;
 mod manifests;
 mod observer;
 mod terminal;
@@ -17,17 +19,22 @@ mod timeline;
 
 pub use checker::{Checker, Scope, subject_key};
 pub use cli::{Cli, Ran};
+pub use dice::Dice;
 pub use gate::{Gate, Visitor};
+pub use machine::{await_no_process_with, kill_shim, private_memory, processes_with};
 pub use manifests::{IMAGE, SLEEPER, script_pod};
 pub use observer::{Observer, SOON};
 pub use terminal::Terminal;
 pub use timeline::{Timeline, container_of, word};
 
 use crate::fixtures::{Daemon, Leaks, Stage, busybox};
-use anyhow::{Context, Result, ensure};
-use lifepod_client::{Client, Created, DeleteOptions, Pods, Selector, WatchStart, manifest};
+use anyhow::{Context, Result, bail, ensure};
+use lifepod_client::{
+    Client, Created, DeleteOptions, LogOptions, Pods, Selector, WatchStart, manifest,
+    proto::{Pod, PodPhase},
+};
 use std::time::Duration;
-use tokio::task::block_in_place;
+use tokio::{task::block_in_place, time::timeout};
 
 /// The kernel takes namespaces and what is in them apart a little after their last process.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -111,6 +118,47 @@ impl World {
             .pop()
             .context("no pod in the manifest")?;
         Ok(self.pods().create(pod).await?)
+    }
+
+    /// Waits until a pod runs and the [`SLEEPER`] in its only container is ready.
+    ///
+    /// # Errors
+    ///
+    /// When it does not come that far in time.
+    pub async fn ready(&self, name: &str) -> Result<Pod> {
+        let pod = self.watch.phase(name, PodPhase::Running).await?;
+        self.says(name, "", "ready").await?;
+        Ok(pod)
+    }
+
+    /// Waits until a running container has written a text.
+    ///
+    /// # Errors
+    ///
+    /// When it does not in time, or ends before.
+    pub async fn says(&self, pod: &str, container: &str, text: &str) -> Result<()> {
+        let options = LogOptions {
+            follow: true,
+            container: container.to_owned(),
+            ..LogOptions::default()
+        };
+        let mut written = Vec::new();
+        let listen = async {
+            let mut logs = self.pods().logs(pod, options).await?;
+            while let Some(entries) = logs.next().await? {
+                written.extend(entries.into_iter().flat_map(|entry| entry.data));
+                if String::from_utf8_lossy(&written).contains(text) {
+                    return Ok(());
+                }
+            }
+            bail!("it ended")
+        };
+        let heard = match timeout(SOON, listen).await {
+            Ok(heard) => heard,
+            Err(_) => Err(anyhow::anyhow!("not in time")),
+        };
+        let written = || String::from_utf8_lossy(&written).into_owned();
+        heard.with_context(|| format!("`{pod}` does not say `{text}`, only:\n{}", written()))
     }
 
     /// Deletes a pod by its own grace period and waits until it is gone.

@@ -64,17 +64,16 @@ async fn a_container_is_not_running_before_its_post_start_hook_returned() -> Res
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_post_start_hook_ends_the_container() -> Result<()> {
     let world = World::new().await?;
-    let hooks = "      postStart: {exec: {command: [sh, -c, echo why >&2; exit 4]}}";
+    // The hook waits until the process can hear the stop signal.
+    let script = "trap 'exit 5' TERM; touch /ready; sleep 3600 & wait";
+    let hook = "until [ -e /ready ]; do sleep 0.02; done; echo why >&2; exit 4";
+    let hooks = format!("      postStart: {{exec: {{command: [sh, -c, '{hook}']}}}}");
     world
-        .create(&pod_with_hooks("unwelcome", SLEEPER, hooks))
+        .create(&pod_with_hooks("unwelcome", script, &hooks))
         .await?;
 
-    let pod = world.watch.phase("unwelcome", PodPhase::Succeeded).await;
-    let pod = match pod {
-        Ok(pod) => pod,
-        Err(error) => return Err(error.context("the process obeyed the stop signal with 0")),
-    };
-    assert_eq!(shown(&pod), "Terminated(Completed,0)");
+    let pod = world.watch.phase("unwelcome", PodPhase::Failed).await?;
+    assert_eq!(shown(&pod), "Terminated(Error,5)");
     assert!(
         !world
             .watch

@@ -99,6 +99,7 @@ spec:
         .await?;
     assert_eq!(pod.status.unwrap_or_default().phase(), PodPhase::Running);
 
+    world.says("pair", "long", "ready").await?;
     world.delete("pair").await?;
     let timeline = world.watch.timeline();
     assert_eq!(

@@ -27,8 +27,8 @@ async fn a_shell_on_a_terminal_knows_its_size_and_gives_its_exit_code() -> Resul
     terminal.expect("resized")?;
     terminal.expect("# ")?;
     // The terminal there turns the key into a signal; the shell survives it.
-    terminal.type_in("sleep 3600\r")?;
-    terminal.expect("sleep 3600")?;
+    terminal.type_in("sh -c 'echo sl''eeping; exec sleep 3600'\r")?;
+    terminal.expect("sleeping")?;
     terminal.type_in("\u{3}")?;
     terminal.expect("# ")?;
     terminal.type_in("exit 9\r")?;

@@ -17,7 +17,7 @@ async fn a_process_that_obeys_ends_at_once_with_its_own_code() -> Result<()> {
     world
         .create(&script_pod("obedient", "Always", SLEEPER))
         .await?;
-    world.watch.phase("obedient", PodPhase::Running).await?;
+    world.ready("obedient").await?;
     let asked = Instant::now();
     world.delete("obedient").await?;
     assert!(
@@ -72,8 +72,7 @@ async fn a_process_that_ignores_the_signal_is_killed_when_the_grace_is_over() ->
         .create(&(manifest + "  terminationGracePeriodSeconds: 3\n"))
         .await?;
     world.watch.phase("stubborn", PodPhase::Running).await?;
-    // The trap is set before the first line is written.
-    world.pods().logs("stubborn", Default::default()).await?;
+    world.says("stubborn", "", "up").await?;
     let deletion = world
         .pods()
         .delete("stubborn", DeleteOptions::default())

@@ -1,0 +1,70 @@
+//! Looking at the machine past the server: processes and memory.
+
+use super::observer::SOON;
+use anyhow::{Context, Result, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use std::{fs, thread, time::Duration};
+
+const POLL: Duration = Duration::from_millis(5);
+
+/// Processes whose command line has a text.
+#[must_use]
+pub fn processes_with(text: &str) -> Vec<i32> {
+    let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let has_text = |pid: &i32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.windows(text.len())
+            .any(|window| window == text.as_bytes())
+    };
+    pids.filter(has_text).collect()
+}
+
+/// Waits until no process has a text in its command line.
+///
+/// # Errors
+///
+/// When there still is one after a while.
+pub fn await_no_process_with(text: &str) -> Result<()> {
+    let deadline = std::time::Instant::now() + SOON;
+    while let [pid, ..] = processes_with(text)[..] {
+        ensure!(
+            std::time::Instant::now() < deadline,
+            "process {pid} with `{text}` does not end"
+        );
+        thread::sleep(POLL);
+    }
+    Ok(())
+}
+
+/// Kills the shim of the pod with that uid.
+///
+/// # Errors
+///
+/// When there is not exactly one.
+pub fn kill_shim(uid: &str) -> Result<()> {
+    let is_shim = |pid: &i32| {
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        name.trim() == "lifepod-shim"
+    };
+    let shims: Vec<_> = processes_with(uid).into_iter().filter(is_shim).collect();
+    ensure!(shims.len() == 1, "shims of {uid}: {shims:?}");
+    let pid = Pid::from_raw(shims[0]).context("odd pid")?;
+    Ok(kill_process(pid, Signal::KILL)?)
+}
+
+/// Memory of a process that is its own alone, in bytes: what it would free by ending.
+///
+/// # Errors
+///
+/// When it has ended.
+pub fn private_memory(pid: u32) -> Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    let sizes = text.lines().filter_map(|line| {
+        let (name, size) = line.split_once(':')?;
+        name.starts_with("Private_")
+            .then(|| size.trim().trim_end_matches(" kB").parse::<u64>())
+    });
+    let kibibytes = sizes.sum::<Result<u64, _>>()?;
+    Ok(kibibytes << 10)
+}

@@ -1,0 +1,112 @@
+//! A pod's shim dies, and with it the pod's sandbox.
+
+use anyhow::{Context, Result};
+use lifepod_client::proto::{Observation, PodPhase};
+use lifepod_tests::world::{
+    SLEEPER, Timeline, World, await_no_process_with, container_of, kill_shim, script_pod,
+    subject_key, word,
+};
+
+fn uid(created: lifepod_client::Created) -> String {
+    created.pod.metadata.unwrap_or_default().uid
+}
+
+/// It runs again, in a new sandbox, as another instance.
+fn runs_again(name: &'static str) -> impl Fn(&Timeline) -> Option<()> {
+    move |seen| {
+        let container = seen.container(name, "main")?;
+        let runs = word(container.state.as_ref()) == "Running" && container.restart_count == 1;
+        runs.then_some(())
+    }
+}
+
+fn check_loss(world: &World, name: &str) -> Result<()> {
+    let timeline = world.watch.timeline();
+    let transitions = timeline
+        .changes_of(name)
+        .flat_map(|change| &change.transitions);
+    let mut transitions = transitions.filter(|it| subject_key(it) == "container main");
+    let exit = transitions
+        .find(|transition| transition.exit.is_some())
+        .context("no exit")?;
+    assert_eq!(exit.exit.as_ref().map(|exit| exit.code), Some(137));
+    assert_eq!(exit.observation(), Observation::Inferred);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pod_whose_shim_dies_starts_again_in_a_new_sandbox() -> Result<()> {
+    let world = World::new().await?;
+    let marker = format!("orphan-{}", std::process::id());
+    let script = format!("{SLEEPER} # {marker}");
+    let always = uid(world
+        .create(&script_pod("always", "Always", &script))
+        .await?);
+    world.ready("always").await?;
+    kill_shim(&always)?;
+
+    world
+        .watch
+        .until("it runs again", runs_again("always"))
+        .await?;
+    world.says("always", "", "ready").await?;
+    check_loss(&world, "always")?;
+    let pod = world.pods().get("always").await?;
+    let status = container_of(&pod, "main").cloned().unwrap_or_default();
+    assert_eq!(
+        word(status.last_state.as_ref()),
+        "Terminated(ContainerStatusUnknown,137)"
+    );
+    let events = world.cli().ok(&["events", "--for", "pod/always"]).await?;
+    assert!(events.contains("SandboxChanged"), "{events}");
+    // One instance, not two.
+    assert_eq!(lifepod_tests::world::processes_with(&marker).len(), 1);
+    world.delete("always").await?;
+    await_no_process_with(&marker)?;
+    world.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_never_pod_whose_shim_dies_has_failed() -> Result<()> {
+    let world = World::new().await?;
+    let never = uid(world.create(&script_pod("never", "Never", SLEEPER)).await?);
+    world.ready("never").await?;
+    kill_shim(&never)?;
+    let pod = world.watch.phase("never", PodPhase::Failed).await?;
+    let status = container_of(&pod, "main").cloned().unwrap_or_default();
+    assert_eq!(
+        word(status.state.as_ref()),
+        "Terminated(ContainerStatusUnknown,137)"
+    );
+    assert_eq!(status.restart_count, 0);
+    check_loss(&world, "never")?;
+    world.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shim_that_dies_while_no_server_runs_is_missed_at_the_next_start() -> Result<()> {
+    let mut world = World::new().await?;
+    let marker = format!("lost-{}", std::process::id());
+    let script = format!("{SLEEPER} # {marker}");
+    let always = uid(world
+        .create(&script_pod("always", "Always", &script))
+        .await?);
+    let never = uid(world.create(&script_pod("never", "Never", SLEEPER)).await?);
+    world.ready("always").await?;
+    world.ready("never").await?;
+    world.kill_daemon()?;
+    kill_shim(&always)?;
+    kill_shim(&never)?;
+    world.start_daemon()?;
+
+    world.watch.phase("never", PodPhase::Failed).await?;
+    world
+        .watch
+        .until("it runs again", runs_again("always"))
+        .await?;
+    world.says("always", "", "ready").await?;
+    check_loss(&world, "always")?;
+    check_loss(&world, "never")?;
+    assert_eq!(lifepod_tests::world::processes_with(&marker).len(), 1);
+    world.finish().await
+}
