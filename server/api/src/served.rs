@@ -1,5 +1,7 @@
 //! Which RPCs are served: the one table behind the answers and behind what `GetServerInfo` says.
 
+use std::sync::OnceLock;
+
 use lifepod_proto::{FILE_DESCRIPTOR_SET, v1 as proto};
 use prost::Message;
 use prost_types::FileDescriptorSet;
@@ -15,7 +17,12 @@ pub(crate) fn is_refused(rpc: &str) -> bool {
 }
 
 /// Every RPC of the package, by full name.
-pub(crate) fn capabilities() -> Vec<proto::RpcCapability> {
+pub(crate) fn capabilities() -> &'static [proto::RpcCapability] {
+    static ALL: OnceLock<Vec<proto::RpcCapability>> = OnceLock::new();
+    ALL.get_or_init(read_descriptors)
+}
+
+fn read_descriptors() -> Vec<proto::RpcCapability> {
     let Ok(files) = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET) else {
         return Vec::new();
     };

@@ -48,7 +48,7 @@ impl SystemService for System {
                 cgroup_version: about.cgroup_version,
                 kernel: about.kernel.clone(),
             }),
-            rpcs: capabilities(),
+            rpcs: capabilities().to_vec(),
             features: FEATURES.map(str::to_owned).to_vec(),
             limits: Some(limits(shared)),
         }))

@@ -1,6 +1,10 @@
 //! Waiting for more of a log.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use lifepod_engine::{Cursor, WatchEnd};
 use lifepod_lifecycle::port::Record;
@@ -25,6 +29,7 @@ const SAFETY_POLL: Duration = Duration::from_secs(5);
 /// Waits for a log to grow or its instance to end.
 pub(super) struct Follow {
     instance: Instance,
+    dir: PathBuf,
     watch: Option<Receiver>,
     cursor: Cursor,
     ended: bool,
@@ -34,8 +39,10 @@ impl Follow {
     pub(super) fn new(shared: &Shared, instance: Instance, file: &Path) -> Self {
         // From here on every change is seen: first the position, then the state.
         let cursor = shared.engine.watch(shared.engine.revision());
+        let dir = file.parent().unwrap_or(file).to_owned();
         Self {
-            watch: file.parent().and_then(watch),
+            watch: watch(&dir),
+            dir,
             ended: ended_by_now(shared, &instance),
             instance,
             cursor,
@@ -50,6 +57,14 @@ impl Follow {
 
     /// Completes when the file may have grown or the instance may have ended.
     pub(super) async fn changed(&mut self, shared: &Shared) -> Result<()> {
+        if self.watch.is_none() {
+            // The directory comes with the first container that writes.
+            self.watch = watch(&self.dir);
+            if self.watch.is_some() {
+                // Something may have been written before the watch began.
+                return Ok(());
+            }
+        }
         let poll = if self.watch.is_some() {
             SAFETY_POLL
         } else {

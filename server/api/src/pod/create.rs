@@ -73,25 +73,21 @@ async fn submit(
     actor: String,
 ) -> Result<Committed> {
     let mut new = admitted.pod;
-    let mut attempts = if admitted.generated { NAME_ATTEMPTS } else { 1 };
-    loop {
-        attempts -= 1;
-        let created = shared
-            .engine
-            .create(new.clone(), request.clone(), actor.clone())
-            .await;
-        match created {
-            Err(SubmitError::AlreadyExists { .. }) if attempts > 0 => {
-                if let Some(meta) = &given.metadata {
-                    new.key = key(meta, true);
-                }
+    let names = given.metadata.as_ref().filter(|_| admitted.generated);
+    if let Some(meta) = names {
+        for _ in 1..NAME_ATTEMPTS {
+            let (pod, request, actor) = (new.clone(), request.clone(), actor.clone());
+            match shared.engine.create(pod, request, actor).await {
+                Err(SubmitError::AlreadyExists { .. }) => new.key = key(meta, true),
+                other => return Ok(other?),
             }
-            Err(SubmitError::AlreadyExists { key }) => {
-                let uid = shared.engine.get(&key).map(|pod| pod.meta.uid.clone());
-                return Err(ApiError::PodAlreadyExists { key, uid });
-            }
-            Err(other) => return Err(other.into()),
-            Ok(committed) => return Ok(committed),
         }
+    }
+    match shared.engine.create(new, request, actor).await {
+        Err(SubmitError::AlreadyExists { key }) => {
+            let uid = shared.engine.get(&key).map(|pod| pod.meta.uid.clone());
+            Err(ApiError::PodAlreadyExists { key, uid })
+        }
+        other => Ok(other?),
     }
 }

@@ -5,8 +5,9 @@ use lifepod_lifecycle::{
     id::Revision, port::Record, time::Timestamp, transition::Transition, validate::Violations,
 };
 use lifepod_proto::v1 as proto;
+use prost::Message as _;
 
-use super::list::{filter_of, page_size};
+use super::list::{PAGE_BYTES, filter_of, page_size};
 use crate::{
     convert::{time::from_wire, transition},
     error::{ApiError, Result},
@@ -31,6 +32,7 @@ struct Query {
 /// A page in the making.
 struct Page {
     transitions: Vec<proto::Transition>,
+    bytes: usize,
     size: usize,
     /// Where the next page begins: right after this many transitions of that revision.
     next: Option<(Revision, u64)>,
@@ -61,6 +63,7 @@ pub(super) async fn list(
     let after = Revision(from.0.saturating_sub(1));
     let mut page = Page {
         transitions: Vec::new(),
+        bytes: 0,
         size,
         next: None,
     };
@@ -176,12 +179,13 @@ impl Page {
             if !query.wants(candidate) {
                 continue;
             }
-            if self.transitions.len() == self.size {
+            if self.transitions.len() == self.size || self.bytes > PAGE_BYTES {
                 self.next = Some((record.revision, index as u64));
                 return;
             }
-            self.transitions
-                .push(transition::one(record, index, candidate));
+            let found = transition::one(record, index, candidate);
+            self.bytes += found.encoded_len();
+            self.transitions.push(found);
         }
     }
 }

@@ -18,6 +18,8 @@ use crate::{
 };
 
 const DEFAULT_PAGE: usize = 500;
+/// Most bytes of a page: half of what clients accept unless told otherwise.
+pub(super) const PAGE_BYTES: usize = 2 << 20;
 /// Largest page.
 pub(crate) const MAX_PAGE: i32 = 1000;
 
@@ -40,7 +42,7 @@ pub(super) fn list(
         .filter(|pod| selector.matches(pod))
         .collect();
     let page = selected.iter().skip(offset).take(size);
-    let pods: Vec<_> = page.map(|pod| shared.face.pod(pod, view)).collect();
+    let pods = within_bounds(page.map(|pod| shared.face.pod(pod, view)));
     let shown = offset + pods.len();
     let more = shown < selected.len();
     Ok(proto::ListPodsResponse {
@@ -53,6 +55,20 @@ pub(super) fn list(
         revision: snapshot.revision.0,
         resume_token: shared.tokens.resume(snapshot.revision, selector.hash()),
     })
+}
+
+/// As many items as fit into one message, at least one.
+fn within_bounds<T: Message>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut bytes = 0;
+    let mut page = Vec::new();
+    for item in items {
+        bytes += item.encoded_len();
+        if bytes > PAGE_BYTES && !page.is_empty() {
+            break;
+        }
+        page.push(item);
+    }
+    page
 }
 
 /// The size of a page that a request asks for.
