@@ -204,3 +204,16 @@ fn a_cut_archive_is_an_error_but_a_missing_end_mark_is_not() {
     let after_end = [vec![0; BLOCK], header("late", b'0', 0).to_vec()].concat();
     assert!(error_of(&after_end).contains("end-of-archive"));
 }
+
+#[test]
+fn a_link_has_no_data_whatever_its_size_says() {
+    let archive = [
+        header("link", b'1', 700).to_vec(),
+        header("file", b'0', 2).to_vec(),
+        padded(b"ab"),
+    ]
+    .concat();
+    let all = entries(&archive).unwrap();
+    assert_eq!(all[1].0.path, b"file");
+    assert_eq!(all[1].1, b"ab");
+}
