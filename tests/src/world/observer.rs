@@ -136,10 +136,10 @@ impl Observer {
         let what = format!("`{name}` is {phase:?}");
         let find = |timeline: &Timeline| {
             let pod = timeline.pod(name)?;
-            let now = pod
-                .status
-                .as_ref()
-                .map_or(PodPhase::Unspecified, |status| status.phase());
+            let now = pod.status.as_ref().map_or(
+                PodPhase::Unspecified,
+                lifepod_client::proto::PodStatus::phase,
+            );
             (now == phase).then(|| pod.clone())
         };
         self.until(&what, find).await

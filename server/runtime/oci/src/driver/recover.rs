@@ -89,7 +89,7 @@ async fn connect(
             Err(error) if error.nobody_there() => return Ok(None),
             Err(error) if tries == CONNECT_TRIES => return Err(error),
             Err(error) => {
-                tracing::warn!(dir = %directory.path().display(), %error, "a shim does not answer")
+                tracing::warn!(dir = %directory.path().display(), %error, "a shim does not answer");
             }
         }
         tries += 1;
