@@ -6,26 +6,37 @@ use std::{env, fs, os::unix::fs::MetadataExt, path::Path};
 
 /// Programs that tests and demo run on the host. Everything else (registry, nginx, busybox) is
 /// fetched as a package and used without installing it.
-const NEEDED: [Tool; 4] = [
+const NEEDED: [Tool; 5] = [
     Tool {
         program: "nft",
         package: "nftables",
         purpose: "address translation for pods",
+        proof: &[],
     },
     Tool {
         program: "ip",
         package: "iproute2",
         purpose: "tests of pod networking",
+        proof: &[],
     },
     Tool {
         program: "unshare",
         package: "util-linux",
         purpose: "tests in namespaces",
+        proof: &[],
     },
     Tool {
         program: "dpkg-deb",
         package: "dpkg",
         purpose: "test images",
+        proof: &[],
+    },
+    Tool {
+        program: "python3",
+        package: "python3-venv",
+        purpose: "a test client not written here",
+        // Debian's python3 comes without what makes environments.
+        proof: &["-c", "import ensurepip, venv"],
     },
 ];
 /// Programs that `cargo xtask bench` compares with.
@@ -33,12 +44,15 @@ const COMPARED: [Tool; 1] = [Tool {
     program: "crun",
     package: "crun",
     purpose: "comparison in benchmarks",
+    proof: &[],
 }];
 
 struct Tool {
     program: &'static str,
     package: &'static str,
     purpose: &'static str,
+    /// Arguments with which it succeeds when it is complete; none when its presence is enough.
+    proof: &'static [&'static str],
 }
 
 /// Check for the Debian packages that tests and demo need, and install them when run as root
@@ -87,7 +101,7 @@ pub(crate) fn ensure() -> Result<()> {
 fn missing(tools: Vec<&'static Tool>) -> Vec<&'static Tool> {
     tools
         .into_iter()
-        .filter(|tool| !is_installed(tool.program))
+        .filter(|tool| !is_installed(tool.program) || !is_complete(tool))
         .collect()
 }
 
@@ -130,6 +144,15 @@ fn is_installed(program: &str) -> bool {
     folders
         .into_iter()
         .any(|folder| Path::new(&folder).join(program).is_file())
+}
+
+fn is_complete(tool: &Tool) -> bool {
+    let mut command = steps::program(tool.program);
+    tool.proof.is_empty()
+        || command
+            .args(tool.proof)
+            .output()
+            .is_ok_and(|output| output.status.success())
 }
 
 fn is_root() -> bool {
