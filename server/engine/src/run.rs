@@ -278,7 +278,12 @@ impl Loop {
             tokio::select! {
                 biased;
                 _ = self.report_lane.recv_many(&mut inputs.reports, limit) => {}
-                _ = self.command_lane.recv_many(&mut commands, limit), if open => {}
+                taken = self.command_lane.recv_many(&mut commands, limit), if open => {
+                    // Nobody is left who could ask or stop us: a closed lane is a stop, not news.
+                    if taken == 0 {
+                        self.begin_stop();
+                    }
+                }
                 () = sleep_until(wake) => {}
             }
         }
