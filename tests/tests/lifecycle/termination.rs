@@ -35,7 +35,9 @@ async fn a_process_that_obeys_ends_at_once_with_its_own_code() -> Result<()> {
     let pod = last.pod.as_ref().context("the last state is told")?;
     // Even a pod that is always restarted succeeds when its end was asked for.
     assert_eq!(
-        pod.status.as_ref().map(|status| status.phase()),
+        pod.status
+            .as_ref()
+            .map(lifepod_client::proto::PodStatus::phase),
         Some(PodPhase::Succeeded)
     );
     let state = container_of(pod, "main").and_then(|status| status.state.as_ref());

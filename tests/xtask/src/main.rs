@@ -3,6 +3,11 @@
 //! Each command is a thin arrangement of programs and of the fixtures in `lifepod-tests`; what it
 //! reports on goes to standard output, what it is doing to standard error.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "what these tasks find out is their output"
+)]
+
 mod bench;
 mod demo;
 mod images;
