@@ -25,10 +25,10 @@ fn port(number: i32) -> proto::ContainerPort {
 /// One wrong thing each, and the field that must be named for it.
 const WRONG: &[(&str, Spoil)] = &[
     ("metadata.name", |pod| {
-        pod.metadata.get_or_insert_default().name = "Bad_Name".into()
+        pod.metadata.get_or_insert_default().name = "Bad_Name".into();
     }),
     ("metadata.namespace", |pod| {
-        pod.metadata.get_or_insert_default().namespace = "a/b".into()
+        pod.metadata.get_or_insert_default().namespace = "a/b".into();
     }),
     ("metadata.labels", |pod| {
         _ = pod
@@ -39,7 +39,7 @@ const WRONG: &[(&str, Spoil)] = &[
     }),
     ("spec.containers", |pod| spec(pod).containers.clear()),
     ("spec.containers[0].name", |pod| {
-        main(pod).name = "UPPER".into()
+        main(pod).name = "UPPER".into();
     }),
     ("spec.containers[0].image", |pod| main(pod).image.clear()),
     ("spec.containers[1].name", |pod| {
@@ -48,7 +48,7 @@ const WRONG: &[(&str, Spoil)] = &[
     }),
     ("spec.restartPolicy", |pod| spec(pod).restart_policy = 99),
     ("spec.containers[0].ports[0].containerPort", |pod| {
-        main(pod).ports.push(port(70_000))
+        main(pod).ports.push(port(70_000));
     }),
     ("spec.containers[0].env[0].name", |pod| {
         main(pod).env.push(proto::EnvVar::default());
@@ -58,7 +58,7 @@ const WRONG: &[(&str, Spoil)] = &[
         resources.limits.insert("memory".into(), "much".into());
     }),
     ("spec.activeDeadlineSeconds", |pod| {
-        spec(pod).active_deadline_seconds = Some(0)
+        spec(pod).active_deadline_seconds = Some(0);
     }),
     ("spec.containers[0].lifecycle.postStart", |pod| {
         let lifecycle = main(pod).lifecycle.get_or_insert_default();

@@ -134,7 +134,7 @@ async fn a_pod_that_was_not_yet_running_is_deleted_after_a_restart() -> Result<(
         .pod
         .as_ref()
         .and_then(|pod| pod.status.as_ref())
-        .map(|status| status.phase());
+        .map(lifepod_client::proto::PodStatus::phase);
     assert!(
         matches!(phase, Some(PodPhase::Succeeded | PodPhase::Failed)),
         "{phase:?}"
