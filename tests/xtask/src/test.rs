@@ -4,6 +4,9 @@ use crate::{setup, steps};
 use anyhow::Result;
 use std::{env, path::PathBuf};
 
+/// Lets tests kill the server at named points.
+const FAILPOINTS: [&str; 2] = ["--features", "lifepod-server/failpoints"];
+
 /// Build everything and run all tests: unit, property, in-memory and whole-system
 ///
 /// Whole-system tests start the real binaries with real containers, so this must run as root.
@@ -21,7 +24,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<()> {
     setup::ensure()?;
     steps::step("build the binaries", || {
-        steps::run(steps::cargo().args(["build", "--workspace", "--bins", "--locked"]))
+        let build = ["build", "--workspace", "--bins", "--locked"];
+        steps::run(steps::cargo().args(build).args(FAILPOINTS))
     })?;
     steps::step("test", || {
         let mut command = steps::cargo();
@@ -29,7 +33,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             .args(["test", "--locked"])
             .env("LIFEPOD_BIN_DIR", binaries());
         if args.package.is_empty() {
-            command.arg("--workspace");
+            // The same features as above, so that the binaries under test stay what they are.
+            command.arg("--workspace").args(FAILPOINTS);
         }
         for package in &args.package {
             command.args(["--package", package]);
