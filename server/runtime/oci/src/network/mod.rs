@@ -62,7 +62,7 @@ use std::{
 /// Addresses whose link of an earlier pod still lingers are skipped, but not endlessly.
 const ADDRESS_ATTEMPTS: usize = 64;
 /// How long to wait for the bridge to open a pod's port; it normally is open at once.
-const PORT_DEADLINE: Duration = Duration::from_millis(200);
+const PORT_DEADLINE: Duration = Duration::from_secs(2);
 const PORT_POLL: Duration = Duration::from_micros(200);
 
 /// The pods' network.

@@ -46,17 +46,19 @@ fn the_first_packet_after_attach_is_not_lost() {
     on_a_host(|| {
         let network = network();
         serve(TcpListener::bind((Ipv4Addr::UNSPECIFIED, 81)).unwrap());
+        let mut late = Vec::new();
         for n in 0..20 {
             let (pod, _) = pod(&network, &format!("pod-{n}"));
             let started = Instant::now();
             pod.enter(|| seen_by(GATEWAY, 81)).unwrap();
             // A lost ARP request is sent again after a second.
-            assert!(
-                started.elapsed() < Duration::from_millis(500),
-                "{:?}",
-                started.elapsed()
-            );
+            if started.elapsed() >= Duration::from_millis(500) {
+                late.push(started.elapsed());
+            }
         }
+        // Without the wait for the bridge's port nearly all are lost. A machine that is busy with
+        // something else may lose one.
+        assert!(late.len() <= 1, "{late:?}");
     });
 }
 
