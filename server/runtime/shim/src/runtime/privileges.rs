@@ -121,7 +121,8 @@ pub(super) fn become_user(user: &ProcessUser, wanted: &Capabilities) -> io::Resu
         },
     )?;
     clear_ambient_capability_set()?;
-    for bit in bits(wanted.ambient) {
+    // The kernel takes no others, and libcontainer leaves them out in silence.
+    for bit in bits(wanted.ambient & wanted.permitted & wanted.inheritable) {
         configure_capability_in_ambient_set(CapabilitySet::from_bits_retain(1 << bit), true)?;
     }
     Ok(())

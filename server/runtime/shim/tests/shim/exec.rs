@@ -96,6 +96,11 @@ fn an_exec_runs_as_the_container_does() {
             "/process/user",
             json!({"uid": 1000, "gid": 1000, "additionalGids": [7]}),
         )
+        .set(
+            "/process/capabilities/ambient",
+            json!(["CAP_KILL", "CAP_CHOWN"]),
+        )
+        .set("/process/capabilities/inheritable", json!(["CAP_KILL"]))
         .set("/process/cwd", json!("/tmp"))
         .set(
             "/process/rlimits",
