@@ -75,7 +75,10 @@ fn states(pod: &Pod, container: &Container) -> (ContainerState, Option<Finished>
         };
         return (running, container.exit.clone());
     }
-    if let Some(shown) = &container.shown {
+    // Why the next start has to wait is of no interest once there will be none (spec §2.1).
+    let over =
+        container.live().is_none() && container.exit.is_some() && !will_restart(pod, container);
+    if let Some(shown) = container.shown.as_ref().filter(|_| !over) {
         let waiting = ContainerState::Waiting {
             reason: shown.reason.clone(),
             message: shown.message.clone(),

@@ -470,6 +470,27 @@ fn deletion_during_a_pull_calls_it_off() {
 }
 
 #[test]
+fn deletion_during_a_back_off_shows_how_the_last_instance_ended() {
+    let mut w = World::new(spec(RestartPolicy::Always, vec![container("c1")]));
+    w.sandbox();
+    w.start();
+    w.exit("c1", 0);
+    w.start();
+    w.exit("c1", 0);
+    assert_eq!(w.waiting("c1").0, "CrashLoopBackOff");
+    w.delete(None);
+    let status = w.pod.status();
+    let state = &status.containers[0].state;
+    assert!(
+        matches!(state, crate::status::ContainerState::Terminated(end) if end.attempt == 1),
+        "{state:?}"
+    );
+    assert_eq!(w.phase(), "Succeeded");
+    w.clean_up();
+    assert!(w.removed);
+}
+
+#[test]
 fn a_forced_deletion_hides_the_pod_at_once_and_still_stops_it() {
     let mut w = World::new(spec(RestartPolicy::Always, vec![container("c1")]));
     w.sandbox();
