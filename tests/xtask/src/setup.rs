@@ -4,9 +4,9 @@ use crate::steps;
 use anyhow::{Result, bail};
 use std::{env, fs, os::unix::fs::MetadataExt, path::Path};
 
-/// Programs that tests and demo run on the host. Everything else (registry, nginx, busybox) is
-/// fetched as a package and used without installing it.
-const NEEDED: [Tool; 5] = [
+/// Programs that tests and demo run on the host. What the whole-system tests run (nginx, their own
+/// registry) is fetched as packages and used without installing it.
+const NEEDED: [Tool; 9] = [
     Tool {
         program: "nft",
         package: "nftables",
@@ -37,6 +37,30 @@ const NEEDED: [Tool; 5] = [
         purpose: "a test client not written here",
         // Debian's python3 comes without what makes environments.
         proof: &["-c", "import ensurepip, venv"],
+    },
+    Tool {
+        program: "busybox",
+        package: "busybox-static",
+        purpose: "test containers",
+        proof: &[],
+    },
+    Tool {
+        program: "docker-registry",
+        package: "docker-registry",
+        purpose: "tests of pulling images",
+        proof: &[],
+    },
+    Tool {
+        program: "skopeo",
+        package: "skopeo",
+        purpose: "tests of pulling images",
+        proof: &[],
+    },
+    Tool {
+        program: "openssl",
+        package: "openssl",
+        purpose: "tests of pulling images over TLS",
+        proof: &[],
     },
 ];
 /// Programs that `cargo xtask bench` compares with.

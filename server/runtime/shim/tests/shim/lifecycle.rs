@@ -78,7 +78,7 @@ fn a_container_runs_until_it_is_killed() {
 fn a_signal_reaches_init_or_everybody() {
     let sandbox = Sandbox::start();
     let mut client = sandbox.client();
-    let script = "trap 'echo init' USR1; sh -c 'trap \"echo child\" USR1; while :; do sleep 0.05; done' & \
+    let script = "trap 'echo init' USR1; sh -c 'trap \"echo child\" USR1; echo up; while :; do sleep 0.05; done' & \
                   echo up; while :; do sleep 0.05; done";
     sandbox.run(&mut client, "c", script);
     let lines = |text: &str| {
@@ -88,7 +88,8 @@ fn a_signal_reaches_init_or_everybody() {
             .filter(|(_, _, line)| line == text)
             .count()
     };
-    wait_until("both run", || lines("up") == 1);
+    // A shell that has not set its trap yet would die of the signal.
+    wait_until("both run", || lines("up") == 2);
     client.done(signal("c", libc::SIGUSR1, false));
     wait_until("init got it", || lines("init") == 1);
     // The shells' sleeps die of it, which is fine: they are in the container too.
