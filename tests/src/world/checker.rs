@@ -37,7 +37,7 @@ pub struct Checker {
     revision: Option<u64>,
     /// By uid.
     pods: BTreeMap<String, Past>,
-    /// A pod was removed before it was taken apart.
+    /// A pod was removed at once, to be taken apart behind the scenes.
     ghosts: bool,
     broken: Vec<String>,
 }

@@ -76,10 +76,11 @@ impl Cli {
             .stderr(Stdio::piped());
         let mut process = command.spawn().context("cannot run lifepod")?;
         let mut stdin = process.stdin.take().context("no input")?;
-        // A command that reads none may be gone already.
-        let _ = stdin.write_all(input.as_bytes()).await;
-        drop(stdin);
-        let ended = timeout(SOON, process.wait_with_output()).await;
+        // Written while the output is read, or both would wait for each other; a command that
+        // reads none may be gone already.
+        let feed = async move { _ = stdin.write_all(input.as_bytes()).await };
+        let ran = async { tokio::join!(feed, process.wait_with_output()).1 };
+        let ended = timeout(SOON, ran).await;
         let output = ended.with_context(|| format!("`{line}` does not end"))??;
         Ok(Ran {
             code: output

@@ -135,15 +135,30 @@ async fn a_forced_deletion_frees_the_name_at_once() -> Result<()> {
     let missing = world.pods().get("forced").await;
     assert!(missing.is_err_and(|error| error.is_not_found()));
     // Its process has some seconds left, the new pod is another.
-    let second = world
-        .create(&manifest)
-        .await?
-        .pod
-        .metadata
-        .unwrap_or_default()
-        .uid;
-    assert_ne!(first, second);
+    let created = world.create(&manifest).await?.pod;
+    assert_ne!(first, created.metadata.unwrap_or_default().uid);
     world.watch.phase("forced", PodPhase::Running).await?;
+
+    let force = ["delete", "pod", "forced", "--force", "--grace-period=0"];
+    let told = world.cli().run(&force).await?;
+    assert_eq!(told.code, 0, "{}", told.stderr);
+    assert!(
+        told.stdout.contains("pod \"forced\" force deleted"),
+        "{}",
+        told.stdout
+    );
+    assert!(
+        told.stderr.contains("Immediate deletion does not wait"),
+        "{}",
+        told.stderr
+    );
+    assert!(
+        world
+            .pods()
+            .get("forced")
+            .await
+            .is_err_and(|error| error.is_not_found())
+    );
     world.finish().await
 }
 

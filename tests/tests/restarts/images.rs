@@ -46,6 +46,7 @@ async fn a_missing_image_is_backed_off_from_and_heals_when_it_appears() -> Resul
             "Waiting(ContainerCreating)",
             "Waiting(ErrImagePull)",
             "Waiting(ImagePullBackOff)",
+            "Waiting(ContainerCreating)",
             "Running",
         ]
     );

@@ -2,7 +2,7 @@
 
 use crate::crash::{COUNTER, check_count, identity};
 use anyhow::Result;
-use lifepod_client::{WatchEvent, WatchOptions, WatchStart, reasons};
+use lifepod_client::{WatchEvent, WatchOptions, WatchStart, proto::PodPhase, reasons};
 use lifepod_tests::world::{World, script_pod};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -11,6 +11,7 @@ async fn pods_run_on_when_the_server_is_stopped() -> Result<()> {
     world
         .create(&script_pod("keeper", "Always", COUNTER))
         .await?;
+    world.watch.phase("keeper", PodPhase::Running).await?;
     world.says("keeper", "", "tick 1\n").await?;
     let keeper = identity(&world.pods().get("keeper").await?);
     let revision = world.client().server_info().await?.revision;

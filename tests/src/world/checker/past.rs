@@ -55,7 +55,7 @@ impl Past {
         self.met
     }
 
-    /// Removed before it was taken apart.
+    /// Removed at once: it is taken apart behind the scenes.
     pub(super) fn is_ghost(&self) -> bool {
         self.ghost
     }
@@ -199,12 +199,11 @@ impl Past {
 
     fn end(&mut self, change: &PodChange) -> Vec<String> {
         self.deleted = true;
-        let sandbox = self.states.get("sandbox").map(String::as_str);
         let pod = change.pod.clone().unwrap_or_default();
         let at_once = pod
             .metadata
             .is_some_and(|meta| meta.deletion_grace_period_seconds == Some(0));
-        self.ghost = sandbox != Some("Stopped") && at_once;
+        self.ghost = at_once;
         if at_once {
             return Vec::new();
         }
