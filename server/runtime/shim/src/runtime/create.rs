@@ -11,7 +11,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use libcontainer::{container::builder::ContainerBuilder, syscall::syscall::SyscallType};
+use libcontainer::{
+    container::{Container, builder::ContainerBuilder},
+    syscall::syscall::SyscallType,
+};
 use lifepod_shim::{
     cgroup::{Cgroup, Layout},
     fds,
@@ -57,46 +60,55 @@ fn make_container(plan: &mut CreatePlan<'_>, reporter: &Reporter) -> Result<(), 
         Some(_) => None,
         None => Some(Console::open().map_err(|error| failed("open a console socket", &error))?),
     };
-    let state = Path::new(hide::SCRATCH).join("state");
+    let mut container = build(plan, reporter, bundle, console.as_ref())?;
+    let reported = |error| failed("report", &error);
+    if let Some(console) = console {
+        let master = sized_terminal(console, plan.terminal_size)
+            .map_err(|error| failed("receive the terminal", &error))?;
+        reporter.terminal(master.as_fd()).map_err(reported)?;
+    }
+    let nobody = || Failure::new(ErrorCode::StartFailed, "the container has no process");
+    let pid = container.pid().ok_or_else(nobody)?;
+    reporter.created(pid.as_raw()).map_err(reported)?;
+    let late = plan.prepared.finish();
+    late.map_err(|error| failed("set the last limits", &error))?;
+    container
+        .start()
+        .map_err(|error| failed("start the container", &error))
+}
+
+fn build(
+    plan: &mut CreatePlan<'_>,
+    reporter: &Reporter,
+    bundle: PathBuf,
+    console: Option<&Console>,
+) -> Result<Container, Failure> {
+    let not_created = |error| failed("create the container", &error);
     let mut builder = ContainerBuilder::new(plan.id.to_owned(), SyscallType::default())
         .with_executor(Program::new(reporter))
-        .with_console_socket(console.as_ref().map(|console| &console.path))
-        .with_root_path(state)
-        .map_err(|error| failed("create the container", &error))?;
+        .with_console_socket(console.map(|console| &console.path))
+        .with_root_path(Path::new(hide::SCRATCH).join("state"))
+        .map_err(not_created)?;
     if let Some(stdio) = plan.stdio.take() {
         builder = builder
             .with_stdin(stdio.stdin)
             .with_stdout(stdio.stdout)
             .with_stderr(stdio.stderr);
     }
-    let mut container = builder
+    builder
         .as_init(bundle)
         .with_systemd(false)
         .build()
-        .map_err(|error| failed("create the container", &error))?;
-    let pid = container
-        .pid()
-        .ok_or_else(|| Failure::new(ErrorCode::StartFailed, "the container has no process"))?;
-    if let Some(console) = console {
-        let master = console
-            .receive()
-            .map_err(|error| failed("receive the terminal", &error))?;
-        if let Some(size) = plan.terminal_size {
-            set_size(&master, size).map_err(|error| failed("set the terminal's size", &error))?;
-        }
-        reporter
-            .terminal(master.as_fd())
-            .map_err(|error| failed("report", &error))?;
+        .map_err(not_created)
+}
+
+/// With its size, before the program can ask for it.
+fn sized_terminal(console: Console, size: Option<TerminalSize>) -> io::Result<OwnedFd> {
+    let master = console.receive()?;
+    if let Some(size) = size {
+        set_size(&master, size)?;
     }
-    reporter
-        .created(pid.as_raw())
-        .map_err(|error| failed("report", &error))?;
-    plan.prepared
-        .finish()
-        .map_err(|error| failed("set the last limits", &error))?;
-    container
-        .start()
-        .map_err(|error| failed("start the container", &error))
+    Ok(master)
 }
 
 fn kept<'a>(plan: &'a CreatePlan<'_>, reporter: &'a Reporter) -> Vec<BorrowedFd<'a>> {

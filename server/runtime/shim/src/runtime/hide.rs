@@ -9,7 +9,7 @@
 //! The tmpfs has a second use: libcontainer's own files live there, cost no disk, and are gone with the
 //! last process that sees them.
 
-use std::{fs, io, path::PathBuf};
+use std::{fs, io, os::fd::OwnedFd, path::PathBuf};
 
 use lifepod_shim::cgroup::{Cgroup, Layout};
 use rustix::{
@@ -38,44 +38,36 @@ pub(super) struct View {
 /// Hides all cgroups but, if asked, the views of one.
 pub(super) fn hide_cgroups(layout: &Layout, views_of: Option<&Cgroup>) -> io::Result<Vec<View>> {
     unshare_mounts()?;
-    let mut trees = Vec::new();
-    for mount_point in layout.mount_points().filter(|_| views_of.is_some()) {
-        let Some(cgroup) = views_of else { continue };
-        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-        let name = mount_point
-            .strip_prefix(ROOT)
-            .unwrap_or(mount_point)
-            .display()
-            .to_string();
-        trees.push((
-            name,
-            open_tree(CWD, mount_point.join(cgroup.relative()), flags)?,
-        ));
-    }
+    let trees = match views_of {
+        Some(cgroup) => take_trees(layout, cgroup)?,
+        None => Vec::new(),
+    };
     unmount_all()?;
-    mount(
-        "tmpfs",
-        ROOT,
-        "tmpfs",
-        MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC,
-        c"size=4m,mode=755",
-    )?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    mount("tmpfs", ROOT, "tmpfs", flags, c"size=4m,mode=755")?;
     fs::create_dir(SCRATCH)?;
     let mut views = Vec::new();
     for (number, (name, tree)) in trees.into_iter().enumerate() {
         // Not the hierarchy's own name: libcontainer recognises hierarchies by that.
         let source = PathBuf::from(format!("{ROOT}/view{number}"));
         fs::create_dir(&source)?;
-        move_mount(
-            &tree,
-            "",
-            CWD,
-            &source,
-            MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
-        )?;
+        let by_descriptor = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+        move_mount(&tree, "", CWD, &source, by_descriptor)?;
         views.push(View { name, source });
     }
     Ok(views)
+}
+
+/// Copies of a cgroup's mounts, held by descriptor only.
+fn take_trees(layout: &Layout, cgroup: &Cgroup) -> io::Result<Vec<(String, OwnedFd)>> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let mut trees = Vec::new();
+    for mount_point in layout.mount_points() {
+        let name = mount_point.strip_prefix(ROOT).unwrap_or(mount_point);
+        let tree = open_tree(CWD, mount_point.join(cgroup.relative()), flags)?;
+        trees.push((name.display().to_string(), tree));
+    }
+    Ok(trees)
 }
 
 /// There may be several, one over the other.

@@ -96,14 +96,7 @@ impl Shim {
             .map(LogFile::open)
             .transpose()
             .map_err(machine_failed)?;
-        let (stdio, ours) = match bundle.terminal {
-            Some(_) => (None, OurEnds::default()),
-            None => {
-                let (stdio, ours) = pipes(call.stdin).map_err(machine_failed)?;
-                stdio.own(bundle.profile.user.uid, bundle.profile.user.gid);
-                (Some(stdio), ours)
-            }
-        };
+        let (stdio, ours) = streams(call, &bundle).map_err(machine_failed)?;
         let (report, reporter) = report_channel().map_err(machine_failed)?;
         let plan = CreatePlan {
             id: &call.id,
@@ -116,10 +109,8 @@ impl Shim {
             terminal_size: bundle.terminal.flatten(),
         };
         let key = self.next_key;
-        let job = Job::start(&mut self.reactor, key, report, || {
-            runtime::create(plan, reporter)
-        })
-        .map_err(machine_failed)?;
+        let fork = || runtime::create(plan, reporter);
+        let job = Job::start(&mut self.reactor, key, report, fork).map_err(machine_failed)?;
         self.next_key += 1;
         let phase = Phase::Creating {
             job,
@@ -127,8 +118,8 @@ impl Shim {
             failure: None,
             reply: to,
         };
-        self.containers
-            .insert(key, new_container(call, bundle, cgroup, phase, log));
+        let container = new_container(call, bundle, cgroup, phase, log);
+        self.containers.insert(key, container);
         if let Err(error) = self.connect_pipes(key, ours, call.stdin_once) {
             // The child is at work already: it is let finish, and then everything is taken back.
             self.on_create_step(key, Report::Failed(machine_failed(error)), None);
@@ -286,6 +277,16 @@ fn new_container(
         retry_log_at: None,
         deletion: None,
     }
+}
+
+/// The program's ends of its streams, unless it gets a terminal, and ours.
+fn streams(call: &CreateContainer, bundle: &Bundle) -> io::Result<(Option<ProgramStdio>, OurEnds)> {
+    if bundle.terminal.is_some() {
+        return Ok((None, OurEnds::default()));
+    }
+    let (stdio, ours) = pipes(call.stdin)?;
+    stdio.own(bundle.profile.user.uid, bundle.profile.user.gid);
+    Ok((Some(stdio), ours))
 }
 
 fn pipes(stdin: bool) -> io::Result<(ProgramStdio, OurEnds)> {

@@ -4,13 +4,14 @@ use std::{os::fd::OwnedFd, time::Instant};
 
 use lifepod_shim::{
     UnixNanos,
+    cgroup::Layout,
     protocol::{ErrorCode, Event, Exec, ExecExit, ExecState, Failure, Reply, Started},
 };
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::{
     Shim,
-    container::{Ending, Phase},
+    container::{Container, Ending, Phase},
     jobs::Job,
     requests::{check_name, machine_failed, not_running},
 };
@@ -89,29 +90,14 @@ impl Shim {
         check_name(&call.id)?;
         let (container, init) = self.running_container(&call.container)?;
         self.make_room(&call.id)?;
-        let streams = streams(&call, fds)?;
+        let (report, reporter) = report_channel().map_err(machine_failed)?;
         let Some(target) = self.containers.get(&container) else {
             return Err(not_running(&call.container));
         };
-        // Init is not reaped yet, so the number still means it.
-        let init_pid = init;
-        let init = Pid::from_raw(init).ok_or_else(|| not_running(&call.container))?;
-        let plan = ExecPlan {
-            layout: &self.layout,
-            cgroup: &target.cgroup,
-            init: pidfd_open(init, PidfdFlags::empty())
-                .map_err(|error| machine_failed(error.into()))?,
-            init_pid,
-            profile: changed_profile(&target.profile, &call)?,
-            args: call.args,
-            streams,
-        };
-        let (report, reporter) = report_channel().map_err(machine_failed)?;
+        let plan = plan(&self.layout, target, init, &call, fds)?;
         let key = self.next_key;
-        let job = Job::start(&mut self.reactor, key, report, || {
-            runtime::exec(plan, reporter)
-        })
-        .map_err(machine_failed)?;
+        let fork = || runtime::exec(plan, reporter);
+        let job = Job::start(&mut self.reactor, key, report, fork).map_err(machine_failed)?;
         self.next_key += 1;
         let starting = Starting {
             job,
@@ -120,15 +106,13 @@ impl Shim {
             failure: None,
             reply: to,
         };
-        self.execs.insert(
-            key,
-            ExecProcess {
-                id: call.id,
-                container,
-                container_id: call.container,
-                phase: ExecPhase::Starting(starting),
-            },
-        );
+        let exec = ExecProcess {
+            id: call.id,
+            container,
+            container_id: call.container,
+            phase: ExecPhase::Starting(starting),
+        };
+        self.execs.insert(key, exec);
         Ok(())
     }
 
@@ -182,24 +166,22 @@ impl Shim {
             return;
         };
         starting.job.close(&mut self.reactor);
-        let died = || {
-            Failure::new(
-                ErrorCode::StartFailed,
-                "the exec's setup ended without a word; see shim.log",
-            )
-        };
         let (Some(pid), None) = (starting.pid, &starting.failure) else {
-            return self.answer(
-                starting.reply,
-                Err(starting.failure.unwrap_or_else(died)),
-                None,
-            );
+            let failure = starting.failure.unwrap_or_else(setup_died);
+            return self.answer(starting.reply, Err(failure), None);
         };
         let started = Started {
             pid,
             started_at: UnixNanos::now(),
         };
-        let container = exec.container;
+        let container = self.containers.get(&exec.container);
+        if !matches!(
+            container.map(|container| &container.phase),
+            Some(Phase::Running(_))
+        ) {
+            // The container ended while this was joining it.
+            let _ = send_to_process(pid, libc::SIGKILL);
+        }
         exec.phase = ExecPhase::Running(started);
         self.execs.insert(key, exec);
         self.answer(
@@ -207,14 +189,6 @@ impl Shim {
             Ok(Reply::Started(started)),
             starting.terminal,
         );
-        let outlived = !matches!(
-            self.containers.get(&container).map(|c| &c.phase),
-            Some(Phase::Running(_))
-        );
-        if outlived {
-            // The container ended while this was joining it.
-            let _ = send_to_process(pid, libc::SIGKILL);
-        }
     }
 
     pub(super) fn exec_ended(&mut self, key: u32, ending: Ending) {
@@ -239,6 +213,32 @@ impl Shim {
         self.announce(&Event::ExecExited(exit));
         self.tend_deletion(container, Instant::now());
     }
+}
+
+fn plan<'a>(
+    layout: &'a Layout,
+    container: &'a Container,
+    init_pid: i32,
+    call: &Exec,
+    fds: Vec<OwnedFd>,
+) -> Result<ExecPlan<'a>, Failure> {
+    // Init is not reaped yet, so the number still means it.
+    let init = Pid::from_raw(init_pid).ok_or_else(|| not_running(&call.container))?;
+    let init = pidfd_open(init, PidfdFlags::empty());
+    Ok(ExecPlan {
+        layout,
+        cgroup: &container.cgroup,
+        init: init.map_err(|error| machine_failed(error.into()))?,
+        init_pid,
+        profile: changed_profile(&container.profile, call)?,
+        args: call.args.clone(),
+        streams: streams(call, fds)?,
+    })
+}
+
+/// For a setup that ended without saying why.
+fn setup_died() -> Failure {
+    Failure::new(ErrorCode::StartFailed, "the exec's setup was killed")
 }
 
 fn streams(call: &Exec, fds: Vec<OwnedFd>) -> Result<Streams, Failure> {
