@@ -3,7 +3,10 @@
 use super::observer::SOON;
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
-use std::{fs, thread, time::Duration};
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
 
 const POLL: Duration = Duration::from_millis(5);
 
@@ -26,15 +29,37 @@ pub fn processes_with(text: &str) -> Vec<i32> {
 ///
 /// When there still is one after a while.
 pub fn await_no_process_with(text: &str) -> Result<()> {
-    let deadline = std::time::Instant::now() + SOON;
-    while let [pid, ..] = processes_with(text)[..] {
+    await_none(text, processes_with)
+}
+
+fn await_none(text: &str, find: impl Fn(&str) -> Vec<i32>) -> Result<()> {
+    let deadline = Instant::now() + SOON;
+    while let [pid, ..] = find(text)[..] {
         ensure!(
-            std::time::Instant::now() < deadline,
+            Instant::now() < deadline,
             "process {pid} with `{text}` does not end"
         );
         thread::sleep(POLL);
     }
     Ok(())
+}
+
+/// Shims whose command line has a text: a folder, or the uid of a pod.
+fn shims_with(text: &str) -> Vec<i32> {
+    let is_shim = |pid: &i32| {
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        name.trim() == "lifepod-shim"
+    };
+    processes_with(text).into_iter().filter(is_shim).collect()
+}
+
+/// Waits until no shim has a text in its command line.
+///
+/// # Errors
+///
+/// When there still is one after a while.
+pub fn await_no_shim_with(text: &str) -> Result<()> {
+    await_none(text, shims_with)
 }
 
 /// Kills the shim of the pod with that uid.
@@ -43,11 +68,7 @@ pub fn await_no_process_with(text: &str) -> Result<()> {
 ///
 /// When there is not exactly one.
 pub fn kill_shim(uid: &str) -> Result<()> {
-    let is_shim = |pid: &i32| {
-        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        name.trim() == "lifepod-shim"
-    };
-    let shims: Vec<_> = processes_with(uid).into_iter().filter(is_shim).collect();
+    let shims = shims_with(uid);
     ensure!(shims.len() == 1, "shims of {uid}: {shims:?}");
     let pid = Pid::from_raw(shims[0]).context("odd pid")?;
     Ok(kill_process(pid, Signal::KILL)?)

@@ -21,7 +21,9 @@ pub use checker::{Checker, Scope, subject_key};
 pub use cli::{Cli, Ran};
 pub use dice::Dice;
 pub use gate::{Gate, Visitor};
-pub use machine::{await_no_process_with, kill_shim, private_memory, processes_with};
+pub use machine::{
+    await_no_process_with, await_no_shim_with, kill_shim, private_memory, processes_with,
+};
 pub use manifests::{IMAGE, SLEEPER, script_pod};
 pub use observer::{Observer, SOON};
 pub use terminal::Terminal;
@@ -245,6 +247,9 @@ impl World {
         }
         let newest = self.client.server_info().await?.revision;
         self.watch.check(newest).await?;
+        // Nobody is told when pods that were removed at once have really ended.
+        let folder = self.stage.folder().to_string_lossy();
+        block_in_place(|| await_no_shim_with(&folder))?;
         self.stop_daemon()?;
         block_in_place(|| self.stage.clean_up())?;
         block_in_place(|| self.leaks.expect_none(PATIENCE))?;

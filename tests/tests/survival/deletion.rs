@@ -2,7 +2,9 @@
 
 use anyhow::{Context, Result};
 use lifepod_client::{DeleteOptions, proto::PodPhase};
-use lifepod_tests::world::{Gate, Timeline, World, await_no_process_with, script_pod};
+use lifepod_tests::world::{
+    Gate, Timeline, World, await_no_process_with, processes_with, script_pod,
+};
 use std::time::{Duration, Instant};
 
 /// Exit code of the only instance.
@@ -139,5 +141,35 @@ async fn a_pod_that_was_not_yet_running_is_deleted_after_a_restart() -> Result<(
         matches!(phase, Some(PodPhase::Succeeded | PodPhase::Failed)),
         "{phase:?}"
     );
+    world.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forced_deletion_is_carried_out_by_the_next_server() -> Result<()> {
+    let mut world = World::new().await?;
+    let marker = format!("forced-{}", std::process::id());
+    let script = format!("trap '' TERM; echo ready; while :; do sleep 1; done # {marker}");
+    world
+        .create(&script_pod("forced", "Always", &script))
+        .await?;
+    world.ready("forced").await?;
+    assert!(
+        world
+            .pods()
+            .delete("forced", DeleteOptions::grace(0))
+            .await?
+            .removed
+    );
+    world.kill_daemon()?;
+    assert_eq!(processes_with(&marker).len(), 1);
+    world.start_daemon()?;
+    assert!(
+        world
+            .pods()
+            .get("forced")
+            .await
+            .is_err_and(|error| error.is_not_found())
+    );
+    await_no_process_with(&marker)?;
     world.finish().await
 }
