@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use lifepod_lifecycle::Settings;
+
 /// Where the engine's loop runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Placement {
@@ -34,6 +36,8 @@ pub struct EngineConfig {
     pub tail: usize,
     /// How long a failed commit waits before it is tried again.
     pub store_retry: Duration,
+    /// Settings of the rules.
+    pub rules: Settings,
     /// How long a stop waits for operations in flight.
     pub drain: Duration,
 }
@@ -50,6 +54,7 @@ impl Default for EngineConfig {
             request_limit: 10_000,
             tail: 1024,
             store_retry: Duration::from_millis(200),
+            rules: Settings::default(),
             drain: Duration::from_secs(1),
         }
     }

@@ -1,10 +1,11 @@
 //! The engine as the API sees it: submit, read, watch.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use lifepod_lifecycle::{
     NewPod, Pod,
     id::{PodKey, Revision},
+    input::Update,
     port::{JournalReader, RuntimeInfo},
 };
 use tokio::sync::{mpsc, oneshot};
@@ -67,28 +68,21 @@ impl EngineHandle {
             .await
     }
 
-    /// Replaces labels and annotations.
+    /// Changes metadata, the specification or foreign conditions. Admission has checked the update
+    /// against the pod as it was read: the target's revision keeps that true.
     ///
     /// # Errors
     /// [`SubmitError::NotFound`], a failed precondition, or that the engine cannot take it.
-    pub async fn update_meta(
+    pub async fn update(
         &self,
         target: Target,
-        labels: BTreeMap<String, String>,
-        annotations: BTreeMap<String, String>,
+        update: Update,
         request: Option<RequestKey>,
         actor: String,
     ) -> Result<Committed, SubmitError> {
-        self.submit(
-            Mutation::UpdateMeta {
-                target,
-                labels,
-                annotations,
-            },
-            request,
-            actor,
-        )
-        .await
+        let update = Box::new(update);
+        self.submit(Mutation::Update { target, update }, request, actor)
+            .await
     }
 
     /// Never waits for room: a full lane is an error at once. Once taken, a mutation goes

@@ -1,11 +1,11 @@
 //! What enters the loop, and what comes back.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use lifepod_lifecycle::{
     Denied, NewPod, Pod,
     id::{OpId, PodKey, PodUid, Revision},
-    input::Fact,
+    input::{Fact, Update},
 };
 use thiserror::Error;
 use tokio::sync::oneshot;
@@ -103,15 +103,8 @@ pub enum SubmitError {
 #[derive(Debug)]
 pub(crate) enum Mutation {
     Create(Box<NewPod>),
-    Delete {
-        target: Target,
-        grace: Option<i64>,
-    },
-    UpdateMeta {
-        target: Target,
-        labels: BTreeMap<String, String>,
-        annotations: BTreeMap<String, String>,
-    },
+    Delete { target: Target, grace: Option<i64> },
+    Update { target: Target, update: Box<Update> },
 }
 
 /// Where an answer goes.

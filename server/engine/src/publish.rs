@@ -50,6 +50,14 @@ impl Published {
         }
     }
 
+    /// Takes over bookkeeping that has no revision of its own: events, mostly.
+    pub(crate) fn keep<'p>(&self, pods: impl Iterator<Item = &'p Arc<Pod>>) {
+        let mut view = self.0.write();
+        for pod in pods.filter(|pod| pod.is_visible()) {
+            view.pods.insert(pod.meta.key.clone(), Arc::clone(pod));
+        }
+    }
+
     pub(crate) fn get(&self, key: &PodKey) -> Option<Arc<Pod>> {
         self.0.read().pods.get(key).cloned()
     }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use lifepod_lifecycle::{
-    Pod, Verdict,
+    Pod, Settings, Verdict,
     effect::Effect,
     id::{OpId, PodKey, PodUid, Revision},
     input::Input,
@@ -23,7 +23,10 @@ pub(crate) struct Stage<'t> {
     next: Revision,
     pods: BTreeMap<PodUid, (Arc<Pod>, bool)>,
     names: BTreeMap<PodKey, Option<PodUid>>,
+    pub(crate) rules: Settings,
     pub(crate) records: Vec<Arc<Record>>,
+    /// Pods of which only bookkeeping changed since their last record.
+    pub(crate) kept: BTreeMap<PodUid, Arc<Pod>>,
     pub(crate) effects: Vec<Effect>,
     pub(crate) cancelled: Vec<(PodUid, OpId)>,
 }
@@ -39,14 +42,16 @@ pub(crate) struct Chain {
 }
 
 impl<'t> Stage<'t> {
-    pub(crate) fn new(table: &'t Table, head: Revision, now: Timestamp) -> Self {
+    pub(crate) fn new(table: &'t Table, rules: Settings, head: Revision, now: Timestamp) -> Self {
         Self {
             table,
             now,
             next: head.next(),
             pods: BTreeMap::new(),
             names: BTreeMap::new(),
+            rules,
             records: Vec::new(),
+            kept: BTreeMap::new(),
             effects: Vec::new(),
             cancelled: Vec::new(),
         }
@@ -87,13 +92,15 @@ impl<'t> Stage<'t> {
             let (more, changed) = (verdict.more, verdict.changed);
             if changed || request.is_some() {
                 pod = self.record(pod, verdict, request.take());
+            } else if verdict.kept {
+                self.keep(&pod, verdict);
             }
             answer.get_or_insert_with(|| Arc::new(pod.clone()));
             if !more {
                 break;
             }
             verdict = pod
-                .step(self.now, &Input::Continue(cause.clone()))
+                .step(&self.rules, self.now, &Input::Continue(cause.clone()))
                 .unwrap_or_default();
         }
         let removed = !pod.is_visible() || self.get(&pod.meta.uid).is_none();
@@ -103,6 +110,21 @@ impl<'t> Stage<'t> {
             revision,
             removed,
         }
+    }
+
+    /// Keeps what changed of a pod without a revision: it may be lost in a crash.
+    fn keep(&mut self, pod: &Pod, verdict: Verdict) {
+        let uid = pod.meta.uid.clone();
+        let stored = Arc::new(pod.clone());
+        self.follow(&uid, verdict.cancelled, verdict.effects);
+        self.pods.insert(uid.clone(), (Arc::clone(&stored), false));
+        self.kept.insert(uid, stored);
+    }
+
+    fn follow(&mut self, uid: &PodUid, cancelled: Vec<OpId>, effects: Vec<Effect>) {
+        let cancelled = cancelled.into_iter().map(|op| (uid.clone(), op));
+        self.cancelled.extend(cancelled);
+        self.effects.extend(effects);
     }
 
     /// Makes the next revision of a verdict. An answered request that changed nothing is
@@ -120,9 +142,8 @@ impl<'t> Stage<'t> {
         } else if self.named(&key).is_none_or(|known| known.meta.uid == uid) {
             self.names.insert(key, None);
         }
-        self.cancelled
-            .extend(verdict.cancelled.into_iter().map(|op| (uid.clone(), op)));
-        self.effects.extend(verdict.effects);
+        self.follow(&uid, verdict.cancelled, verdict.effects);
+        self.kept.remove(&uid);
         self.pods
             .insert(uid, (Arc::clone(&stored), verdict.removed));
         self.records.push(Arc::new(Record {

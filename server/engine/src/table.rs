@@ -40,6 +40,11 @@ impl Table {
         self.put(&record.pod, record.removed);
     }
 
+    /// Takes over bookkeeping that has no revision of its own.
+    pub(crate) fn keep(&mut self, pod: &Arc<Pod>) {
+        self.put(pod, false);
+    }
+
     fn put(&mut self, pod: &Arc<Pod>, removed: bool) {
         let (key, uid) = (&pod.meta.key, &pod.meta.uid);
         if pod.is_visible() && !removed {

@@ -61,7 +61,7 @@ impl Core {
     /// Performs one turn. False if the store could not write: try again after a pause.
     pub(crate) fn turn(&mut self, now: Timestamp, inputs: Inputs) -> bool {
         let facts = self.take_facts(inputs.reports);
-        let mut stage = Stage::new(&self.table, self.head, now);
+        let mut stage = Stage::new(&self.table, self.config.rules, self.head, now);
         for (uid, fact) in &facts {
             step(&mut stage, now, uid, &Input::Fact(fact.clone()));
         }
@@ -74,6 +74,7 @@ impl Core {
         }
         let Stage {
             records,
+            kept,
             effects,
             cancelled,
             ..
@@ -103,7 +104,12 @@ impl Core {
             };
             self.timers.set(&record.pod.meta.uid, deadline);
         }
+        for pod in kept.values() {
+            self.table.keep(pod);
+            self.timers.set(&pod.meta.uid, pod.next_deadline(now));
+        }
         self.published.apply(&records);
+        self.published.keep(kept.values());
         self.log.append(&records);
         for (reply, key, answer) in answers {
             if let (Some(key), Ok(committed)) = (&key, &answer)
@@ -165,8 +171,8 @@ fn step(stage: &mut Stage<'_>, now: Timestamp, uid: &PodUid, input: &Input) {
         return;
     };
     let mut pod = Pod::clone(&pod);
-    match pod.step(now, input) {
-        Ok(verdict) if verdict.changed => {
+    match pod.step(&stage.rules, now, input) {
+        Ok(verdict) if verdict.changed || verdict.kept => {
             _ = stage.take(pod, verdict, &Cause::of(CauseKind::Rule), None);
         }
         Ok(_) => {}
@@ -235,7 +241,7 @@ fn apply(
                 return Err(SubmitError::AlreadyExists { key: new.key });
             }
             let mut pod = Pod::create(*new, now);
-            let verdict = pod.begin(now, cause.clone());
+            let verdict = pod.begin(&stage.rules, now, cause.clone());
             stage.take(pod, verdict, cause, record)
         }
         Mutation::Delete { target, grace } => command(
@@ -246,17 +252,14 @@ fn apply(
             cause,
             record,
         )?,
-        Mutation::UpdateMeta {
-            target,
-            labels,
-            annotations,
-        } => {
-            let wanted = input::Command::UpdateMeta {
-                labels,
-                annotations,
-            };
-            command(stage, now, &target, wanted, cause, record)?
-        }
+        Mutation::Update { target, update } => command(
+            stage,
+            now,
+            &target,
+            input::Command::Update(update),
+            cause,
+            record,
+        )?,
     };
     let Chain {
         pod,
@@ -279,7 +282,7 @@ fn command(
     record: Option<RequestRecord>,
 ) -> Result<Chain, SubmitError> {
     let mut pod = Pod::clone(&*find(stage, target)?);
-    let verdict = pod.step(now, &Input::Command(wanted, cause.clone()))?;
+    let verdict = pod.step(&stage.rules, now, &Input::Command(wanted, cause.clone()))?;
     Ok(stage.take(pod, verdict, cause, record))
 }
 

@@ -16,8 +16,8 @@ pub const RESET: Duration = Duration::from_secs(600);
 /// Delay after a failure before the process existed (configuration, create, sandbox).
 pub const SYNC_RETRY: Duration = Duration::from_secs(10);
 
-fn doubled(delay: Duration) -> Duration {
-    (delay * 2).min(MAX)
+fn doubled(delay: Duration, max: Duration) -> Duration {
+    (delay * 2).min(max)
 }
 
 /// Back-off between restarts of one container.
@@ -40,12 +40,17 @@ impl CrashBackoff {
         }
     }
 
-    /// The entry after a start at `now` that follows the exit at `finished`.
+    /// The entry after a start at `now` that follows the exit at `finished`; no delay exceeds `max`.
     #[must_use]
-    pub fn advanced(entry: Option<Self>, finished: Timestamp, now: Timestamp) -> Self {
+    pub fn advanced(
+        entry: Option<Self>,
+        finished: Timestamp,
+        now: Timestamp,
+        max: Duration,
+    ) -> Self {
         let delay = match entry {
-            Some(entry) if !entry.expired(finished) => doubled(entry.delay),
-            _ => INITIAL,
+            Some(entry) if !entry.expired(finished) => doubled(entry.delay, max),
+            _ => INITIAL.min(max),
         };
         Self {
             delay,
@@ -72,7 +77,7 @@ impl RetryBackoff {
     #[must_use]
     pub fn after_failure(entry: Option<Self>, now: Timestamp) -> Self {
         let delay = match entry {
-            Some(entry) if now.since(entry.failed_at) <= MAX * 2 => doubled(entry.delay),
+            Some(entry) if now.since(entry.failed_at) <= MAX * 2 => doubled(entry.delay, MAX),
             _ => INITIAL,
         };
         Self {
@@ -101,7 +106,7 @@ mod tests {
         let (mut now, mut entry, mut starts) = (at(0), None, vec![0]);
         for _ in 0..7 {
             let start = CrashBackoff::due(entry, now);
-            entry = Some(CrashBackoff::advanced(entry, now, start));
+            entry = Some(CrashBackoff::advanced(entry, now, start, MAX));
             now = start;
             starts.push(now.as_secs());
         }
@@ -117,7 +122,7 @@ mod tests {
         assert_eq!(CrashBackoff::due(Some(entry), at(600)), at(900));
         assert_eq!(CrashBackoff::due(Some(entry), at(601)), at(601));
         assert_eq!(
-            CrashBackoff::advanced(Some(entry), at(601), at(601)).delay,
+            CrashBackoff::advanced(Some(entry), at(601), at(601), MAX).delay,
             INITIAL
         );
     }

@@ -4,7 +4,7 @@
 //! apart: the operations a pod still owes are part of the pod's state
 //! ([`crate::Pod::owed`]), so an effect can neither be lost nor start before its commit.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     id::{OpId, PodKey, PodUid},
@@ -30,14 +30,10 @@ pub struct PodRef {
 }
 
 impl PodRef {
-    /// The container of that name, init containers first.
+    /// The container of that name, ephemeral ones included.
     #[must_use]
     pub fn container(&self, name: &str) -> Option<&ContainerSpec> {
-        let spec = &self.spec;
-        spec.init_containers
-            .iter()
-            .chain(&spec.containers)
-            .find(|c| c.name == name)
+        self.spec.all_containers().find(|c| c.name == name)
     }
 }
 
@@ -87,7 +83,9 @@ pub enum Action {
         /// What it does.
         handler: Handler,
     },
-    /// Run one attempt of a probe. Answers `ProbeFinished`.
+    /// Run one attempt of a probe, bounded by `timeout`: running out of it is a failure. Answers
+    /// `ProbeFinished`. Attempts are not stored: after a crash the number of an operation may come
+    /// again for another attempt.
     RunProbe {
         /// Container name.
         container: String,
@@ -97,6 +95,10 @@ pub enum Action {
         container_id: String,
         /// Which probe.
         probe: ProbeKind,
+        /// What it does.
+        handler: Handler,
+        /// How long it may take.
+        timeout: Duration,
     },
     /// Send the stop signal (image's `STOPSIGNAL`, else SIGTERM) to the container's first
     /// process. No answer: the exit is the answer.

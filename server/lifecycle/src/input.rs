@@ -1,11 +1,13 @@
 //! What the rules are told: commands, facts, time.
 
-use std::{net::IpAddr, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     id::OpId,
+    spec::PodSpec,
+    status::Truth,
     time::Timestamp,
     transition::{Cause, ExitStatus, Observation},
 };
@@ -31,13 +33,39 @@ pub enum Command {
         /// Grace period; the pod's own if absent. Negative counts as one second.
         grace: Option<i64>,
     },
-    /// Replace labels and annotations.
-    UpdateMeta {
-        /// All labels.
-        labels: std::collections::BTreeMap<String, String>,
-        /// All annotations.
-        annotations: std::collections::BTreeMap<String, String>,
-    },
+    /// Change metadata, the specification, or foreign conditions.
+    Update(Box<Update>),
+}
+
+/// What an update makes of a pod; what is absent stays. Admission has checked it: only what may
+/// change differs, and of the specification nothing else is taken over.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Update {
+    /// All labels.
+    pub labels: Option<BTreeMap<String, String>>,
+    /// All annotations.
+    pub annotations: Option<BTreeMap<String, String>>,
+    /// All finalizers.
+    pub finalizers: Option<Vec<String>>,
+    /// The whole specification as it shall be. Images of init and regular containers,
+    /// `activeDeadlineSeconds`, `terminationGracePeriodSeconds`, appended ephemeral containers and
+    /// [`crate::spec::PodSpec::extra`] are taken from it.
+    pub spec: Option<PodSpec>,
+    /// Conditions of types that the rules do not own (readiness gates): all of them.
+    pub conditions: Option<Vec<ForeignCondition>>,
+}
+
+/// A condition that a client sets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignCondition {
+    /// Type.
+    pub kind: String,
+    /// Whether it holds.
+    pub status: Truth,
+    /// CamelCase reason, or empty.
+    pub reason: String,
+    /// Text for people.
+    pub message: String,
 }
 
 /// Why an image could not be made available; the names are Kubernetes waiting reasons.
@@ -88,12 +116,18 @@ pub enum StartFailure {
 pub enum Outcome {
     /// As wanted.
     Success,
+    /// As wanted, with a remark: a probe was redirected to another host (`ProbeWarning`), or an HTTPS
+    /// hook was answered in clear text (`LifecycleHTTPFallback`).
+    Warning {
+        /// The remark: the text of the event.
+        message: String,
+    },
     /// Not as wanted.
     Failure {
         /// What it said.
         message: String,
     },
-    /// It could not be run.
+    /// It could not be run. Of a probe this says nothing about the container.
     Error {
         /// Why.
         message: String,
@@ -257,7 +291,16 @@ pub enum Fact {
         /// Operation.
         op: OpId,
     },
-    /// What the runtime holds of this pod, told once after the server started.
+    /// The runtime or the pod's shim cannot be reached. Nothing of the pod is known until
+    /// `ContactRestored` or `Recovered`.
+    ContactLost {
+        /// Why.
+        message: String,
+    },
+    /// The pod can be reached again, and nothing was missed.
+    ContactRestored,
+    /// What the runtime holds of this pod: told once after the server started, and after contact was
+    /// lost. An instance that is not listed is gone.
     Recovered {
         /// Addresses if the sandbox lives, none if it is gone.
         sandbox: Option<Vec<IpAddr>>,

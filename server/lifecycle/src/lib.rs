@@ -16,6 +16,7 @@ pub mod input;
 pub mod invariants;
 mod pod;
 pub mod port;
+mod settings;
 pub mod spec;
 pub mod state;
 pub mod status;
@@ -25,3 +26,4 @@ pub mod transition;
 pub mod validate;
 
 pub use pod::{Deletion, Denied, Meta, NewPod, Pod, Verdict};
+pub use settings::Settings;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    derive,
+    Settings, derive,
     effect::{Effect, PodRef},
     event::Event,
     id::{OpId, PodKey, PodUid, Revision},
@@ -85,6 +85,9 @@ pub enum Denied {
 pub struct Verdict {
     /// Something observable or durable changed: the pod must be stored.
     pub changed: bool,
+    /// Only bookkeeping of probes and events changed: the pod must be kept, but neither stored nor
+    /// given a revision.
+    pub kept: bool,
     /// Observable changes.
     pub transitions: Vec<Transition>,
     /// Operations to start, after the commit.
@@ -154,16 +157,21 @@ impl Pod {
 
     /// The first step of a new pod: announces it and starts its sandbox.
     #[must_use]
-    pub fn begin(&mut self, now: Timestamp, cause: Cause) -> Verdict {
-        step::begin(self, now, cause)
+    pub fn begin(&mut self, settings: &Settings, now: Timestamp, cause: Cause) -> Verdict {
+        step::begin(self, settings, now, cause)
     }
 
     /// Applies one input.
     ///
     /// # Errors
     /// [`Denied`] only for commands; the pod is then unchanged.
-    pub fn step(&mut self, now: Timestamp, input: &Input) -> Result<Verdict, Denied> {
-        step::step(self, now, input)
+    pub fn step(
+        &mut self,
+        settings: &Settings,
+        now: Timestamp,
+        input: &Input,
+    ) -> Result<Verdict, Denied> {
+        step::step(self, settings, now, input)
     }
 
     /// Operations that were asked for and not answered: after a restart they are asked for again.

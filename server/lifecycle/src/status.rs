@@ -43,13 +43,60 @@ impl Phase {
     }
 }
 
+/// Whether a condition holds. Stored as an optional truth value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Option<bool>", into = "Option<bool>")]
+pub enum Truth {
+    /// It holds.
+    True,
+    /// It does not.
+    False,
+    /// Not known.
+    #[default]
+    Unknown,
+}
+
+impl Truth {
+    /// Kubernetes text.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "True",
+            Self::False => "False",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+impl From<bool> for Truth {
+    fn from(holds: bool) -> Self {
+        if holds { Self::True } else { Self::False }
+    }
+}
+
+impl From<Option<bool>> for Truth {
+    fn from(holds: Option<bool>) -> Self {
+        holds.map_or(Self::Unknown, Self::from)
+    }
+}
+
+impl From<Truth> for Option<bool> {
+    fn from(truth: Truth) -> Self {
+        match truth {
+            Truth::True => Some(true),
+            Truth::False => Some(false),
+            Truth::Unknown => None,
+        }
+    }
+}
+
 /// A condition of a pod.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Condition {
     /// Type, for example `Ready`.
     pub kind: Label,
-    /// True or False.
-    pub status: bool,
+    /// Whether it holds.
+    pub status: Truth,
     /// CamelCase reason, or empty.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub reason: Label,
@@ -140,8 +187,8 @@ pub struct ContainerStatus {
     pub last_state: Option<Finished>,
     /// Counts toward Ready.
     pub ready: bool,
-    /// Has started, by its startup probe if there is one.
-    pub started: bool,
+    /// Runs and has started, by its startup probe if there is one. None for ephemeral containers.
+    pub started: Option<bool>,
     /// Starts after the first.
     pub restart_count: u32,
     /// Image reference.
@@ -184,6 +231,8 @@ pub struct PodStatus {
     pub init_containers: Vec<ContainerStatus>,
     /// Regular containers, by name.
     pub containers: Vec<ContainerStatus>,
+    /// Ephemeral containers, by name.
+    pub ephemeral_containers: Vec<ContainerStatus>,
 }
 
 /// Kubernetes reason of an ended instance.

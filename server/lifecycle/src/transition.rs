@@ -65,6 +65,11 @@ pub enum Subject {
         /// Which hook.
         hook: HookKind,
     },
+    /// The desired state: its generations.
+    Spec {
+        /// Kubernetes paths of what changed.
+        fields: Vec<String>,
+    },
     /// A probe of a container: `Unknown`, `Success`, `Failure`.
     Probe {
         /// Container name.

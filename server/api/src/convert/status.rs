@@ -32,6 +32,7 @@ pub(crate) fn status(pod: &Pod, node_ips: &[String]) -> proto::PodStatus {
         qos_class: qos(status.qos_class).into(),
         init_container_statuses: containers(pod, &status.init_containers),
         container_statuses: containers(pod, &status.containers),
+        ephemeral_container_statuses: containers(pod, &status.ephemeral_containers),
         observed_generation: generation,
         ..proto::PodStatus::default()
     }
@@ -65,10 +66,10 @@ const fn qos(class: QosClass) -> proto::PodQosClass {
 
 /// The rules judge every revision at once, so a condition is always as new as the pod.
 fn condition(condition: &rules::Condition, generation: i64) -> proto::PodCondition {
-    let status = if condition.status {
-        proto::ConditionStatus::True
-    } else {
-        proto::ConditionStatus::False
+    let status = match condition.status {
+        rules::Truth::True => proto::ConditionStatus::True,
+        rules::Truth::False => proto::ConditionStatus::False,
+        rules::Truth::Unknown => proto::ConditionStatus::Unknown,
     };
     proto::PodCondition {
         r#type: condition.kind.to_string(),
@@ -82,10 +83,7 @@ fn condition(condition: &rules::Condition, generation: i64) -> proto::PodConditi
 }
 
 fn containers(pod: &Pod, list: &[rules::ContainerStatus]) -> Vec<proto::ContainerStatus> {
-    let spec = |name: &str| {
-        let all = pod.spec.init_containers.iter().chain(&pod.spec.containers);
-        all.into_iter().find(|spec| spec.name == name)
-    };
+    let spec = |name: &str| pod.spec.all_containers().find(|spec| spec.name == name);
     list.iter().map(|c| container(c, spec(&c.name))).collect()
 }
 
@@ -109,7 +107,7 @@ fn container(
         image: status.image.clone(),
         image_id: status.image_id.clone(),
         container_id: container_id(&status.container_id),
-        started: Some(status.started),
+        started: status.started,
         stage: stage(status.stage).into(),
         allocated_resources: resources
             .map(|resources| spec_out::quantities(&resources.requests))

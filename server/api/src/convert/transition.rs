@@ -60,6 +60,9 @@ fn subject(pod: &Pod, subject: &Subject) -> Wire {
         Subject::Condition { kind } => Wire::Condition(proto::ConditionSubject {
             r#type: kind.to_string(),
         }),
+        Subject::Spec { fields } => Wire::Spec(proto::SpecSubject {
+            fields: fields.clone(),
+        }),
         Subject::Sandbox => Wire::Sandbox(proto::SandboxSubject {
             attempt: pod.state().sandbox_attempt,
         }),
@@ -99,8 +102,8 @@ fn subject(pod: &Pod, subject: &Subject) -> Wire {
 }
 
 fn image_of(pod: &Pod, container: &str) -> String {
-    let all = pod.spec.init_containers.iter().chain(&pod.spec.containers);
-    let spec = all.into_iter().find(|spec| spec.name == container);
+    let mut all = pod.spec.all_containers();
+    let spec = all.find(|spec| spec.name == container);
     spec.map(|spec| spec.image.clone()).unwrap_or_default()
 }
 
@@ -112,6 +115,7 @@ fn container_subject(
     let kind = match slot.map(|slot| slot.class) {
         Some(Class::Init) => proto::ContainerKind::Init,
         Some(Class::Sidecar) => proto::ContainerKind::Sidecar,
+        Some(Class::Ephemeral) => proto::ContainerKind::Ephemeral,
         Some(Class::Main) | None => proto::ContainerKind::Regular,
     };
     proto::ContainerSubject {
@@ -177,10 +181,11 @@ pub(crate) const fn word(subject: &Subject) -> &'static str {
         Subject::Container { .. } => "container",
         Subject::Hook { .. } => "hook",
         Subject::Probe { .. } => "probe",
+        Subject::Spec { .. } => "spec",
     }
 }
 
-/// Every word of [`word`], and `spec`, of which this server records nothing yet.
+/// Every word of [`word`].
 pub(crate) const WORDS: [&str; 9] = [
     "object",
     "phase",
@@ -200,6 +205,10 @@ pub(crate) fn container_of(subject: &Subject) -> Option<&str> {
         | Subject::Container { container, .. }
         | Subject::Hook { container, .. }
         | Subject::Probe { container, .. } => Some(container),
-        Subject::Object | Subject::Phase | Subject::Condition { .. } | Subject::Sandbox => None,
+        Subject::Object
+        | Subject::Phase
+        | Subject::Condition { .. }
+        | Subject::Spec { .. }
+        | Subject::Sandbox => None,
     }
 }

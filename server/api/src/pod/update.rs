@@ -4,6 +4,7 @@ use lifepod_engine::{Committed, SubmitError};
 use lifepod_lifecycle::{
     NewPod, Pod,
     id::PodUid,
+    input::Update,
     spec::{ContainerSpec, PodSpec},
     validate::{Violations, validate},
 };
@@ -43,10 +44,8 @@ pub(super) async fn update(
         // was checked, so no pod that comes to be meanwhile may fit.
         preconditions.uid = Some(PodUid::from(""));
         let target = preconditions.target(&key);
-        let update =
-            shared
-                .engine
-                .update_meta(target, meta.labels, meta.annotations, request_key, actor);
+        let update = wanted(meta);
+        let update = shared.engine.update(target, update, request_key, actor);
         let committed = update.await.map_err(|error| match error {
             SubmitError::UidMismatch { key, .. } => ApiError::PodNotFound(key),
             other => other.into(),
@@ -61,15 +60,17 @@ pub(super) async fn update(
     }
     let committed = shared
         .engine
-        .update_meta(
-            preconditions.target(&key),
-            meta.labels,
-            meta.annotations,
-            request_key,
-            actor,
-        )
+        .update(preconditions.target(&key), wanted(meta), request_key, actor)
         .await?;
     Ok(updated(shared, &committed))
+}
+
+fn wanted(meta: proto::ObjectMeta) -> Update {
+    Update {
+        labels: Some(meta.labels.into_iter().collect()),
+        annotations: Some(meta.annotations.into_iter().collect()),
+        ..Update::default()
+    }
 }
 
 fn updated(shared: &Shared, committed: &Committed) -> proto::UpdatePodResponse {

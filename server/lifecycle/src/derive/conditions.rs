@@ -4,7 +4,7 @@ use super::container::container_status;
 use crate::{
     Pod,
     state::{Class, Sandbox},
-    status::{Condition, ContainerState, ContainerStatus, Phase},
+    status::{Condition, ContainerState, ContainerStatus, Phase, Truth},
     time::Timestamp,
     transition::Label,
 };
@@ -75,7 +75,7 @@ fn initialized(pod: &Pod, phase: Phase) -> Draft {
         let done = if container.class == Class::Init {
             status.ready
         } else {
-            status.started
+            status.started == Some(true)
         };
         if !done {
             incomplete.push(status);
@@ -155,12 +155,13 @@ pub(crate) fn conditions(pod: &Pod, phase: Phase, now: Timestamp) -> Vec<Conditi
     drafts
         .into_iter()
         .map(|draft| {
+            let status = Truth::from(draft.status);
             let before = known
                 .iter()
-                .find(|c| c.kind == draft.kind && c.status == draft.status);
+                .find(|c| c.kind == draft.kind && c.status == status);
             Condition {
                 kind: Label::Borrowed(draft.kind),
-                status: draft.status,
+                status,
                 reason: Label::Borrowed(draft.reason),
                 message: draft.message,
                 last_transition: before.map_or(now, |c| c.last_transition),

@@ -15,6 +15,7 @@ pub(crate) fn restartable(pod: &Pod, container: &Container, exit_code: i32) -> b
     };
     match container.class {
         Class::Sidecar => true,
+        Class::Ephemeral => false,
         Class::Init | Class::Main => {
             if let Some(policy) = spec.restart_policy {
                 let rule = spec
@@ -42,12 +43,16 @@ pub(crate) fn will_restart(pod: &Pod, container: &Container) -> bool {
 }
 
 pub(crate) fn spec_of<'a>(pod: &'a Pod, container: &Container) -> Option<&'a ContainerSpec> {
-    let list = if container.class == Class::Main {
-        &pod.spec.containers
-    } else {
-        &pod.spec.init_containers
-    };
-    list.iter().find(|spec| spec.name == container.name)
+    let spec = &pod.spec;
+    let named = |spec: &&ContainerSpec| spec.name == container.name;
+    match container.class {
+        Class::Init | Class::Sidecar => spec.init_containers.iter().find(named),
+        Class::Main => spec.containers.iter().find(named),
+        Class::Ephemeral => {
+            let mut list = spec.ephemeral_containers.iter().map(|e| &e.container);
+            list.find(named)
+        }
+    }
 }
 
 /// Whether an instance is running as clients see it. Until its postStart hook returned the
@@ -148,7 +153,7 @@ pub(crate) fn container_status(pod: &Pod, container: &Container) -> ContainerSta
         } else {
             running
         },
-        started: running,
+        started: (container.class != Class::Ephemeral).then_some(running),
         state,
         last_state,
         restart_count: container.restart_count(),

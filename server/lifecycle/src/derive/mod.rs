@@ -25,7 +25,10 @@ pub fn status(pod: &Pod) -> PodStatus {
             .collect::<Vec<_>>()
     };
     let mut containers = of(&|class| class == Class::Main);
-    containers.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut ephemeral_containers = of(&|class| class == Class::Ephemeral);
+    for list in [&mut containers, &mut ephemeral_containers] {
+        list.sort_by(|a, b| a.name.cmp(&b.name));
+    }
     PodStatus {
         phase: state.observed.phase,
         reason: state.observed.reason.clone(),
@@ -34,7 +37,8 @@ pub fn status(pod: &Pod) -> PodStatus {
         ips: state.ips.clone(),
         start_time: state.start_time,
         qos_class: qos_class(&pod.spec),
-        init_containers: of(&|class| class != Class::Main),
+        init_containers: of(&|class| matches!(class, Class::Init | Class::Sidecar)),
         containers,
+        ephemeral_containers,
     }
 }

@@ -39,7 +39,7 @@ impl Counts {
         match (&status.state, &status.last_state) {
             (ContainerState::Running { .. }, _) => {
                 self.running += 1;
-                self.pending_sidecar += u32::from(!status.started);
+                self.pending_sidecar += u32::from(status.started != Some(true));
             }
             (ContainerState::Waiting { .. }, None) => {
                 self.pending_sidecar += 1;
@@ -79,6 +79,7 @@ pub(crate) fn phase(pod: &Pod, terminal: bool) -> Phase {
             Class::Init => n.init(pod, container),
             Class::Sidecar => n.sidecar(pod, container),
             Class::Main => n.main(pod, container),
+            Class::Ephemeral => {}
         }
     }
     if n.failed_init_final > 0 {

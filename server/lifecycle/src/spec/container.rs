@@ -188,3 +188,13 @@ pub struct ContainerSpec {
     #[serde(default)]
     pub tty: bool,
 }
+
+/// A container added to a running pod for debugging: never restarted, never counted in the phase.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EphemeralContainer {
+    /// The container; without ports, probes, hooks, resources and restart policy.
+    pub container: ContainerSpec,
+    /// Name of the container whose process namespace it joins; one of its own if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_container: Option<String>,
+}

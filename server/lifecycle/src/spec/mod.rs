@@ -10,8 +10,8 @@ mod pod;
 mod quantity;
 
 pub use container::{
-    ContainerSpec, EnvVar, EnvVarSource, ImagePullPolicy, Port, Protocol, Resources, RestartRule,
-    RestartRuleAction, TerminationMessagePolicy,
+    ContainerSpec, EnvVar, EnvVarSource, EphemeralContainer, ImagePullPolicy, Port, Protocol,
+    Resources, RestartRule, RestartRuleAction, TerminationMessagePolicy,
 };
 pub use handler::{Handler, HttpGet, HttpScheme, Lifecycle, PortRef, Probe};
 pub use pod::{DnsConfig, DnsPolicy, HostAlias, PodSpec, RestartPolicy};

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::ContainerSpec;
+use super::{ContainerSpec, EphemeralContainer};
 
 /// When an exited container is started again, for the whole pod or for one container.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +75,9 @@ pub struct PodSpec {
     pub init_containers: Vec<ContainerSpec>,
     /// Regular containers, at least one.
     pub containers: Vec<ContainerSpec>,
+    /// Containers added later for debugging, in order of their addition.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ephemeral_containers: Vec<EphemeralContainer>,
     /// Restart policy of containers that have none of their own.
     pub restart_policy: RestartPolicy,
     /// Time between the stop signal and SIGKILL, at least one second unless deletion asks for less.
@@ -107,4 +110,13 @@ pub struct PodSpec {
     /// (scheduling, service account, priority …), by their Kubernetes JSON name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub extra: BTreeMap<String, serde_json::Value>,
+}
+
+impl PodSpec {
+    /// Every container: init containers, regular ones, ephemeral ones, each in order.
+    pub fn all_containers(&self) -> impl Iterator<Item = &ContainerSpec> {
+        let ephemeral = self.ephemeral_containers.iter().map(|e| &e.container);
+        let others = self.init_containers.iter().chain(&self.containers);
+        others.chain(ephemeral)
+    }
 }

@@ -1,8 +1,8 @@
 //! Commands (spec §7.1).
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use super::{Applied, context::Context};
+use super::{Applied, context::Context, update};
 use crate::{
     Deletion, Denied,
     input::Command,
@@ -13,17 +13,7 @@ use crate::{
 pub(super) fn apply(cx: &mut Context<'_>, command: &Command) -> Result<Applied, Denied> {
     match command {
         Command::Delete { grace } => Ok(delete(cx, *grace)),
-        Command::UpdateMeta {
-            labels,
-            annotations,
-        } => {
-            if *labels == *cx.pod.meta.labels && *annotations == *cx.pod.meta.annotations {
-                return Ok(Applied::Nothing);
-            }
-            cx.pod.meta.labels = Arc::new(labels.clone());
-            cx.pod.meta.annotations = Arc::new(annotations.clone());
-            Ok(Applied::Together)
-        }
+        Command::Update(update) => update::apply(cx, update),
     }
 }
 

@@ -5,16 +5,17 @@ use super::{
     view::{self, View},
 };
 use crate::{
-    Pod, Verdict,
+    Pod, Settings, Verdict,
     event::{Event, EventKind},
     id::OpId,
-    state::Purge,
+    state::{Class, Purge},
     time::Timestamp,
     transition::{Cause, CauseKind, Label, Observation},
 };
 
 pub(super) struct Context<'a> {
     pub(super) pod: &'a mut Pod,
+    pub(super) settings: Settings,
     pub(super) now: Timestamp,
     pub(super) cause: Cause,
     /// When the fact happened, if it says so.
@@ -23,33 +24,48 @@ pub(super) struct Context<'a> {
     pub(super) more: bool,
     /// The pod began to end in this step.
     pub(super) ended_now: bool,
+    /// Kubernetes paths of what an update changed of the desired state.
+    pub(super) changed_fields: Vec<String>,
     before: View,
     owed_before: Vec<OpId>,
     first_op: u64,
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn of(pod: &'a mut Pod, now: Timestamp, cause: Cause) -> Self {
+    pub(super) fn of(pod: &'a mut Pod, settings: Settings, now: Timestamp, cause: Cause) -> Self {
         let before = View::of(pod);
-        Self::with(pod, now, cause, before)
+        Self::with(pod, settings, now, cause, before)
     }
 
-    pub(super) fn of_new(pod: &'a mut Pod, now: Timestamp, cause: Cause) -> Self {
+    pub(super) fn of_new(
+        pod: &'a mut Pod,
+        settings: Settings,
+        now: Timestamp,
+        cause: Cause,
+    ) -> Self {
         let before = View::of_nothing(pod);
-        Self::with(pod, now, cause, before)
+        Self::with(pod, settings, now, cause, before)
     }
 
-    fn with(pod: &'a mut Pod, now: Timestamp, cause: Cause, before: View) -> Self {
+    fn with(
+        pod: &'a mut Pod,
+        settings: Settings,
+        now: Timestamp,
+        cause: Cause,
+        before: View,
+    ) -> Self {
         let owed_before = owed::actions(pod).into_iter().map(|(op, _)| op).collect();
         Self {
             first_op: pod.state.next_op,
             pod,
+            settings,
             now,
             cause,
             occurred_at: None,
             observation: Observation::Direct,
             more: false,
             ended_now: false,
+            changed_fields: Vec::new(),
             before,
             owed_before,
         }
@@ -89,8 +105,9 @@ impl<'a> Context<'a> {
     ) {
         let container = &self.pod.state.containers[index];
         let list = match container.class {
-            crate::state::Class::Main => "containers",
-            crate::state::Class::Init | crate::state::Class::Sidecar => "initContainers",
+            Class::Main => "containers",
+            Class::Init | Class::Sidecar => "initContainers",
+            Class::Ephemeral => "ephemeralContainers",
         };
         let field_path = format!("spec.{list}{{{}}}", container.name);
         self.push_event(kind, reason, message.into(), field_path);
@@ -134,6 +151,7 @@ impl<'a> Context<'a> {
         let removed = self.pod.state.purge == Purge::Done;
         Verdict {
             changed,
+            kept: false,
             transitions,
             effects: owed::effects(self.pod, fresh),
             cancelled,

@@ -56,6 +56,7 @@ pub(super) fn apply(cx: &mut Context<'_>, fact: &Fact) -> Applied {
         Fact::SandboxRemoved { op, purged } => removed(cx, *op, *purged),
         Fact::CleanupFailed { op, message } => super::cleanup::failed(cx, *op, message),
         Fact::PodPurged { op } => purged(cx, *op),
+        Fact::ContactLost { .. } | Fact::ContactRestored => Applied::Nothing,
         Fact::Recovered { sandbox, instances } => {
             recover::recovered(cx, sandbox.as_deref(), instances)
         }
@@ -82,7 +83,6 @@ fn removed(cx: &mut Context<'_>, op: OpId, purged: bool) -> Applied {
         return Applied::Nothing;
     }
     cx.pod.state.sandbox = Sandbox::Removed;
-    cx.pod.state.sandbox_backoff = None;
     if purged {
         cx.pod.state.purge = Purge::Done;
     }

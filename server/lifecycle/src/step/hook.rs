@@ -49,7 +49,7 @@ pub(super) fn finished(cx: &mut Context<'_>, op: OpId, outcome: &Outcome) -> App
 
 fn failure(outcome: &Outcome) -> Option<&str> {
     match outcome {
-        Outcome::Success => None,
+        Outcome::Success | Outcome::Warning { .. } => None,
         Outcome::Failure { message } | Outcome::Error { message } => Some(message),
     }
 }

@@ -21,6 +21,7 @@ mod sandbox;
 mod settle;
 mod startup;
 mod stop;
+mod update;
 mod view;
 
 #[cfg(test)]
@@ -30,7 +31,7 @@ use context::Context;
 pub(crate) use owed::{next_deadline, owed};
 
 use crate::{
-    Denied, Pod, Verdict,
+    Denied, Pod, Settings, Verdict,
     input::{Fact, Input},
     time::Timestamp,
     transition::{Cause, CauseKind},
@@ -48,8 +49,8 @@ enum Applied {
 }
 
 /// First step of a new pod.
-pub(crate) fn begin(pod: &mut Pod, now: Timestamp, cause: Cause) -> Verdict {
-    let mut cx = Context::of_new(pod, now, cause);
+pub(crate) fn begin(pod: &mut Pod, settings: &Settings, now: Timestamp, cause: Cause) -> Verdict {
+    let mut cx = Context::of_new(pod, *settings, now, cause);
     cx.pod.state.start_time = Some(now);
     let key = &cx.pod.meta.key;
     let message = format!("Successfully assigned {key} to {}", cx.pod.meta.node);
@@ -59,8 +60,13 @@ pub(crate) fn begin(pod: &mut Pod, now: Timestamp, cause: Cause) -> Verdict {
 }
 
 /// Applies one input.
-pub(crate) fn step(pod: &mut Pod, now: Timestamp, input: &Input) -> Result<Verdict, Denied> {
-    let mut cx = Context::of(pod, now, cause_of(input));
+pub(crate) fn step(
+    pod: &mut Pod,
+    settings: &Settings,
+    now: Timestamp,
+    input: &Input,
+) -> Result<Verdict, Denied> {
+    let mut cx = Context::of(pod, *settings, now, cause_of(input));
     let applied = match input {
         Input::Command(command, _) => command::apply(&mut cx, command)?,
         Input::Fact(fact) => facts::apply(&mut cx, fact),

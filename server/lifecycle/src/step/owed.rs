@@ -48,7 +48,7 @@ fn container_actions(pod: &Pod, container: &Container, list: &mut Vec<(OpId, Act
     match &container.activity {
         Activity::Idle | Activity::Delayed { .. } => {}
         Activity::Pulling { op, .. } => list.push((*op, Action::EnsureImage { container: name() })),
-        Activity::Starting { op, attempt } => {
+        Activity::Starting { op, attempt, .. } => {
             let image_id = container
                 .image
                 .as_ref()
@@ -128,7 +128,7 @@ fn instance_actions(
                 },
             ));
         }
-        Some(StopStage::PreStop) | None => {}
+        Some(StopStage::PreStop | StopStage::Ordered) | None => {}
     }
 }
 

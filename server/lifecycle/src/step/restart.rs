@@ -65,10 +65,11 @@ pub(super) fn completion(cx: &mut Context<'_>) {
 
 /// Books the start of an exited container in its back-off.
 pub(super) fn stamp(cx: &mut Context<'_>, index: usize) {
-    let now = cx.now;
+    let (now, max) = (cx.now, cx.settings.max_restart_delay);
     let container = &mut cx.pod.state.containers[index];
     if let Some(exit) = &container.exit {
-        container.crash = Some(CrashBackoff::advanced(container.crash, exit.seen_at, now));
+        let entry = CrashBackoff::advanced(container.crash, exit.seen_at, now, max);
+        container.crash = Some(entry);
     }
 }
 

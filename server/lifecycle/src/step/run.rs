@@ -3,10 +3,11 @@
 use super::{Applied, context::Context, facts::slot_of, hook};
 use crate::{
     backoff::SYNC_RETRY,
+    derive::spec_of,
     event::EventKind,
     id::OpId,
     input::{Exit, StartFailure},
-    state::{Activity, Class, Finished, Hook, Instance, Shown},
+    state::{Activity, Class, Finished, Hook, Instance, Probes, Shown},
     status::exit_reason,
     time::Timestamp,
     transition::{ExitStatus, Label, Observation},
@@ -22,9 +23,14 @@ pub(super) struct Started<'a> {
 /// Asks for the start of the container in slot `index`, whose image is there.
 pub(super) fn start(cx: &mut Context<'_>, index: usize) {
     let op = cx.op();
-    let container = &mut cx.pod.state.containers[index];
+    let container = &cx.pod.state.containers[index];
     let attempt = container.attempt.map_or(0, |n| n + 1);
-    container.activity = Activity::Starting { op, attempt };
+    let image = spec_of(cx.pod, container).map(|spec| spec.image.clone());
+    cx.pod.state.containers[index].activity = Activity::Starting {
+        op,
+        attempt,
+        image: image.unwrap_or_default(),
+    };
     super::restart::stamp(cx, index);
 }
 
@@ -58,7 +64,12 @@ pub(super) fn live(cx: &mut Context<'_>, index: usize, started: &Started<'_>) {
     cx.container_event(index, EventKind::Normal, "Created", "Container created");
     cx.container_event(index, EventKind::Normal, "Started", "Container started");
     let post_start = hook::post_start(cx, index);
+    let now = cx.now;
     let container = &mut cx.pod.state.containers[index];
+    let image = match std::mem::take(&mut container.activity) {
+        Activity::Starting { image, .. } => image,
+        _ => String::new(),
+    };
     container.attempt = Some(started.attempt);
     if post_start == Hook::None {
         container.shown = None;
@@ -67,8 +78,11 @@ pub(super) fn live(cx: &mut Context<'_>, index: usize, started: &Started<'_>) {
         attempt: started.attempt,
         container_id: started.container_id.to_owned(),
         started_at: started.at,
+        seen_at: now,
+        image,
         post_start,
         pre_stop: Hook::None,
+        probes: Probes::default(),
         stop: None,
         ended: None,
     });
@@ -124,6 +138,8 @@ pub(super) fn failed(
                 message: message.to_owned(),
             },
             seen_at: now,
+            stopped: None,
+            rerun: false,
         };
         container.previous_exit = container.exit.replace(finished);
         container.activity = Activity::Idle;
@@ -197,6 +213,8 @@ pub(super) fn finish(cx: &mut Context<'_>, index: usize, exit: Exit, observation
             // It ended while nobody watched, and not in the future.
             _ => exit.finished_at.min(now),
         },
+        stopped: instance.stop.map(|stop| stop.reason),
+        rerun: false,
         exit,
     });
     if !crate::derive::will_restart(cx.pod, &cx.pod.state.containers[index]) {

@@ -3,11 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Applied, context::Context};
-use crate::{
-    backoff::{RetryBackoff, SYNC_RETRY},
-    id::OpId,
-    state::Sandbox,
-};
+use crate::{backoff::SYNC_RETRY, id::OpId, state::Sandbox};
 
 /// Asks for a sandbox if there is none and it is time.
 pub(super) fn advance(cx: &mut Context<'_>) -> bool {
@@ -29,7 +25,6 @@ pub(super) fn ready(cx: &mut Context<'_>, op: OpId, ips: &[IpAddr]) -> Applied {
     }
     cx.pod.state.sandbox = Sandbox::Ready { ips: ips.to_vec() };
     cx.pod.state.ips = ips.to_vec();
-    cx.pod.state.sandbox_backoff = None;
     Applied::Together
 }
 
@@ -44,7 +39,5 @@ pub(super) fn failed(cx: &mut Context<'_>, op: OpId, message: &str) -> Applied {
     cx.pod.state.sandbox = Sandbox::Failed {
         retry_at: cx.now + SYNC_RETRY,
     };
-    let entry = cx.pod.state.sandbox_backoff;
-    cx.pod.state.sandbox_backoff = Some(RetryBackoff::after_failure(entry, cx.now));
     Applied::Alone
 }

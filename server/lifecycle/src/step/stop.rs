@@ -76,6 +76,7 @@ pub(super) fn advance_stopping(cx: &mut Context<'_>) -> bool {
                 );
                 hook_done(cx, index, Hook::Failed);
             }
+            StopStage::Ordered => signal(cx, index),
             StopStage::Signalled { .. } | StopStage::Killed { .. } => kill(cx, index),
         }
     }
@@ -163,7 +164,9 @@ pub(super) fn shorten(cx: &mut Context<'_>, grace: u32) {
         };
         let earlier = stop.began_at + Duration::from_secs(grace.into());
         match stop.stage {
-            StopStage::PreStop => stop.deadline = stop.deadline.min(earlier.max(now)),
+            StopStage::PreStop | StopStage::Ordered => {
+                stop.deadline = stop.deadline.min(earlier.max(now));
+            }
             StopStage::Signalled { .. } => {
                 stop.deadline = stop.deadline.min(earlier.max(now + MINIMUM));
             }

@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    NewPod, Pod, Verdict,
+    NewPod, Pod, Settings, Verdict,
     effect::Action,
     id::{OpId, PodKey, PodUid},
     input::{Command, Exit, Fact, ImageFailure, ImageSource, Input, Outcome, StartFailure},
     invariants::violations,
     spec::{ContainerSpec, Handler, Lifecycle, PodSpec, RestartPolicy},
+    status::Truth,
     time::Timestamp,
     transition::{Cause, ExitStatus, Observation, Subject},
 };
@@ -66,7 +67,7 @@ impl World {
             log: Vec::new(),
             removed: false,
         };
-        let verdict = world.pod.begin(now, Cause::default());
+        let verdict = world.pod.begin(&Settings::default(), now, Cause::default());
         world.take(verdict);
         world
     }
@@ -100,7 +101,10 @@ impl World {
 
     fn input(&mut self, input: Input) {
         let before = self.pod.clone();
-        let verdict = self.pod.step(self.now, &input).expect("not denied");
+        let verdict = self
+            .pod
+            .step(&Settings::default(), self.now, &input)
+            .expect("not denied");
         assert_eq!(
             violations(Some(&before), &self.pod),
             Vec::<String>::new(),
@@ -250,7 +254,10 @@ fn a_pod_runs_to_completion() {
         .into_iter()
         .find(|c| c.kind == "Ready")
         .unwrap();
-    assert_eq!((ready.status, &*ready.reason), (false, "PodCompleted"));
+    assert_eq!(
+        (ready.status, &*ready.reason),
+        (Truth::False, "PodCompleted")
+    );
     w.delete(None);
     assert!(!w.pod.is_visible());
     let op = w.claim("purge", |a| matches!(a, Action::PurgePod));

@@ -4,11 +4,11 @@ use super::context::Context;
 use crate::{
     Pod, derive,
     state::{Activity, Container, Hook, Sandbox},
-    status::{ContainerState, ContainerStatus},
+    status::{ContainerState, ContainerStatus, Truth},
     transition::{ExitStatus, HookKind, Label, Subject, Transition},
 };
 
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 struct ContainerView {
     stage: &'static str,
     reason: Label,
@@ -21,11 +21,12 @@ struct ContainerView {
 }
 
 pub(super) struct View {
+    generation: i64,
     object: &'static str,
     phase: &'static str,
     reason: Label,
     message: String,
-    conditions: Vec<(Label, bool, Label, String)>,
+    conditions: Vec<(Label, Truth, Label, String)>,
     sandbox: &'static str,
     containers: Vec<ContainerView>,
 }
@@ -35,6 +36,7 @@ impl View {
         let state = &pod.state;
         let observed = &state.observed;
         Self {
+            generation: pod.meta.generation,
             object: object(pod),
             phase: observed.phase.as_str(),
             reason: observed.reason.clone(),
@@ -152,13 +154,13 @@ impl Recorder<'_, '_> {
     fn record(
         &mut self,
         subject: Subject,
-        from: &'static str,
-        to: &'static str,
+        from: impl Into<Label>,
+        to: impl Into<Label>,
     ) -> &mut Transition {
         self.list.push(Transition {
             subject,
-            from: Label::Borrowed(from),
-            to: Label::Borrowed(to),
+            from: from.into(),
+            to: to.into(),
             reason: Label::Borrowed(""),
             message: String::new(),
             exit: None,
@@ -222,12 +224,20 @@ pub(super) fn transitions(a: &View, b: &View, cx: &Context<'_>) -> Vec<Transitio
     if a.object != b.object {
         recorder.record(Subject::Object, a.object, b.object);
     }
+    if !cx.changed_fields.is_empty() {
+        let fields = cx.changed_fields.clone();
+        let (from, to) = (a.generation, cx.pod.meta.generation);
+        recorder.record(Subject::Spec { fields }, from.to_string(), to.to_string());
+    }
     if a.sandbox != b.sandbox {
         recorder.record(Subject::Sandbox, a.sandbox, b.sandbox);
     }
     let names = cx.pod.state.containers.iter().map(|c| c.name.as_str());
-    for ((before, after), name) in a.containers.iter().zip(&b.containers).zip(names) {
-        recorder.container(name, before, after);
+    for ((index, after), name) in b.containers.iter().enumerate().zip(names) {
+        match a.containers.get(index) {
+            Some(before) => recorder.container(name, before, after),
+            None => recorder.container(name, &ContainerView::default(), after),
+        }
     }
     if (a.phase, &a.reason) != (b.phase, &b.reason) {
         let transition = recorder.record(Subject::Phase, a.phase, b.phase);
@@ -239,18 +249,14 @@ pub(super) fn transitions(a: &View, b: &View, cx: &Context<'_>) -> Vec<Transitio
         if before.is_some_and(|c| c.1 == *status && &c.2 == reason) {
             continue;
         }
-        let from = before.map_or("", |c| truth(c.1));
+        let from = before.map_or("", |c| c.1.as_str());
         let transition = recorder.record(
             Subject::Condition { kind: kind.clone() },
             from,
-            truth(*status),
+            status.as_str(),
         );
         transition.reason = reason.clone();
         transition.message = message.clone();
     }
     recorder.list
-}
-
-const fn truth(status: bool) -> &'static str {
-    if status { "True" } else { "False" }
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use lifepod_lifecycle::{
-    NewPod, Pod,
+    NewPod, Pod, Settings,
     id::{PodKey, PodUid, Revision},
     port::{Journal, Loaded, Record, RequestRecord, StoreError},
     spec::{ContainerSpec, PodSpec},
@@ -211,7 +211,7 @@ impl World {
 /// The record of a pod's creation.
 pub(crate) fn record(n: u64, revision: u64, now: Timestamp) -> Record {
     let mut pod = pod(n, now);
-    let verdict = pod.begin(now, Cause::of(CauseKind::Request));
+    let verdict = pod.begin(&Settings::default(), now, Cause::of(CauseKind::Request));
     pod.revision = Revision(revision);
     Record {
         revision: Revision(revision),

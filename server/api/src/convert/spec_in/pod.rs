@@ -43,6 +43,7 @@ pub(crate) fn pod_spec(
         containers: regular
             .map(|(i, c)| container::convert(&format!("spec.containers[{i}]"), c, host_network, v))
             .collect(),
+        ephemeral_containers: Vec::new(),
         restart_policy: restart_policy("spec.restartPolicy", spec.restart_policy, v)
             .unwrap_or_default(),
         termination_grace_period: grace(spec, warnings),

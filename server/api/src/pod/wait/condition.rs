@@ -3,7 +3,7 @@
 use lifepod_lifecycle::{
     Pod,
     port::Record,
-    status::{ContainerState, PodStatus},
+    status::{ContainerState, PodStatus, Truth},
     transition::{Subject, Transition},
     validate::Violations,
 };
@@ -148,13 +148,14 @@ fn holds(condition: &Condition, status: &PodStatus) -> bool {
             let mut of_type = status.conditions.iter().filter(|c| c.kind == wanted.r#type);
             let is = of_type.next().map(|c| c.status);
             match wanted.status() {
-                ConditionStatus::True | ConditionStatus::Unspecified => is == Some(true),
-                ConditionStatus::False => is == Some(false),
-                ConditionStatus::Unknown => false,
+                ConditionStatus::True | ConditionStatus::Unspecified => is == Some(Truth::True),
+                ConditionStatus::False => is == Some(Truth::False),
+                ConditionStatus::Unknown => is == Some(Truth::Unknown),
             }
         }
         Condition::ContainerState(wanted) => {
-            let mut all = status.init_containers.iter().chain(&status.containers);
+            let all = status.init_containers.iter().chain(&status.containers);
+            let mut all = all.chain(&status.ephemeral_containers);
             let found = all.find(|container| container.name == wanted.container);
             found.is_some_and(|container| state_holds(wanted, &container.state))
         }
