@@ -4,6 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::config::RuntimeKind;
+
 /// Kubernetes Pods without a cluster.
 #[derive(Debug, Parser)]
 #[command(name = "lifepodd", version)]
@@ -53,6 +55,9 @@ pub(crate) struct Settings {
     /// Name of this node, as pods show it [default: the host name]
     #[arg(long, global = true, env = "LIFEPODD_NODE_NAME")]
     pub(crate) node_name: Option<String>,
+    /// What runs the pods: oci (containers) or sim (a simulation, see docs/simulator.md)
+    #[arg(long, global = true, env = "LIFEPODD_RUNTIME")]
+    pub(crate) runtime: Option<RuntimeKind>,
     /// What to log: error, warn, info, debug, or a filter such as lifepod_engine=debug
     #[arg(long, global = true, env = "LIFEPODD_LOG")]
     pub(crate) log: Option<String>,

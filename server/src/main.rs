@@ -5,6 +5,7 @@ mod config;
 mod listen;
 mod notify;
 mod serve;
+mod simulate;
 mod telemetry;
 mod wire;
 

@@ -129,8 +129,8 @@ fn api(config: &Config, parts: &Parts) -> Api {
         version: env!("CARGO_PKG_VERSION").into(),
         git_commit: String::new(),
         node_ips: wire::node_ips(),
-        runtime: "oci".into(),
-        cgroup_version: wire::cgroup_version(),
+        runtime: config.runtime.name().to_owned(),
+        cgroup_version: wire::cgroup_version(config.runtime),
         kernel: rustix::system::uname()
             .release()
             .to_string_lossy()
@@ -143,11 +143,9 @@ fn api(config: &Config, parts: &Parts) -> Api {
         limits,
         about,
         upload_dir,
+        stepping: parts.stepping.clone(),
     };
-    let (images, streams) = (
-        Arc::clone(&parts.driver) as _,
-        Arc::clone(&parts.driver) as _,
-    );
+    let (images, streams) = (Arc::clone(&parts.images), Arc::clone(&parts.streams));
     Api::new(parts.engine.handle(), images, streams, settings)
 }
 

@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use lifepod_api::Stepping;
 use lifepod_engine::{Engine, EngineConfig};
-use lifepod_lifecycle::{port::Runtime, time::Timestamp};
+use lifepod_lifecycle::{
+    port::{Images, Runtime, Streams},
+    time::Timestamp,
+};
 use lifepod_oci::{DriverConfig, OciDriver, network};
 use lifepod_store::{
     disk::RealDisk,
@@ -12,12 +16,18 @@ use lifepod_store::{
     log::Retention,
 };
 
-use crate::config::Config;
+use crate::{
+    config::{Config, RuntimeKind},
+    simulate,
+};
 
 /// The running parts behind the API.
 pub(crate) struct Parts {
     pub(crate) engine: Engine,
-    pub(crate) driver: Arc<OciDriver>,
+    pub(crate) images: Arc<dyn Images>,
+    pub(crate) streams: Arc<dyn Streams>,
+    /// Moves the time, if it does not move by itself.
+    pub(crate) stepping: Option<Arc<dyn Stepping>>,
 }
 
 /// Opens the store, the runtime and the engine. Completes when everything that happened while no
@@ -27,18 +37,33 @@ pub(crate) struct Parts {
 /// In the words of the part that cannot work.
 pub(crate) async fn start(config: &Config) -> Result<Parts> {
     let journal = open_journal(config).context("cannot open the journal")?;
+    match config.runtime {
+        RuntimeKind::Oci => start_oci(config, journal).await,
+        RuntimeKind::Sim => simulate::start(config, engine_config(config), journal).await,
+    }
+}
+
+async fn start_oci(config: &Config, journal: DurableJournal) -> Result<Parts> {
     let driver =
         Arc::new(OciDriver::open(driver_config(config)).context("cannot open the runtime")?);
     let runtime: Arc<dyn Runtime> = Arc::clone(&driver) as _;
-    let engine_config = EngineConfig {
+    let engine = Engine::start(engine_config(config), Box::new(journal), runtime, None).await?;
+    Ok(Parts {
+        engine,
+        images: Arc::clone(&driver) as _,
+        streams: driver,
+        stepping: None,
+    })
+}
+
+fn engine_config(config: &Config) -> EngineConfig {
+    EngineConfig {
         node: config.node_name.as_str().into(),
         command_lane: config.limits.queued_mutations,
         request_window: config.request_window,
         request_limit: config.request_count,
         ..EngineConfig::default()
-    };
-    let engine = Engine::start(engine_config, Box::new(journal), runtime, None).await?;
-    Ok(Parts { engine, driver })
+    }
 }
 
 fn open_journal(config: &Config) -> Result<DurableJournal> {
@@ -58,11 +83,15 @@ fn open_journal(config: &Config) -> Result<DurableJournal> {
         },
         ..JournalOptions::default()
     };
+    Ok(DurableJournal::open(Arc::new(disk), options, wall_clock())?)
+}
+
+/// The machine's time.
+pub(crate) fn wall_clock() -> Timestamp {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap_or_default();
-    let now = Timestamp(i64::try_from(now.as_nanos()).unwrap_or(i64::MAX));
-    Ok(DurableJournal::open(Arc::new(disk), options, now)?)
+    Timestamp(i64::try_from(now.as_nanos()).unwrap_or(i64::MAX))
 }
 
 fn driver_config(config: &Config) -> DriverConfig {
@@ -81,9 +110,11 @@ pub(crate) fn node_ips() -> Vec<std::net::IpAddr> {
     vec![network::host_ip().into()]
 }
 
-/// 1 or 2.
-pub(crate) fn cgroup_version() -> u32 {
-    if std::path::Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
+/// 1 or 2; 0 if no pod has a cgroup.
+pub(crate) fn cgroup_version(runtime: RuntimeKind) -> u32 {
+    if runtime == RuntimeKind::Sim {
+        0
+    } else if std::path::Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
         2
     } else {
         1

@@ -1,6 +1,8 @@
 //! What the services are told about themselves.
 
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use std::{fmt, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use lifepod_lifecycle::{id::Revision, port::BoxFuture, time::Timestamp};
 
 /// Bounds in force; each is reported by `GetServerInfo`.
 #[derive(Clone, Debug)]
@@ -55,6 +57,19 @@ pub struct About {
     pub kernel: String,
 }
 
+/// Time that stands still until it is moved: a simulator's.
+pub trait Stepping: Send + Sync + 'static {
+    /// Moves time on by `by`, or until a revision newer than `past` is committed. Answers the
+    /// new present, or none if the simulation has ended.
+    fn advance(&self, by: Duration, past: Option<Revision>) -> BoxFuture<'_, Option<Timestamp>>;
+}
+
+impl fmt::Debug for dyn Stepping {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Stepping")
+    }
+}
+
 /// Settings of the services.
 #[derive(Clone, Debug)]
 pub struct ApiConfig {
@@ -64,4 +79,6 @@ pub struct ApiConfig {
     pub about: About,
     /// Where archives lie while they are received.
     pub upload_dir: PathBuf,
+    /// Moves the time, if it does not move by itself.
+    pub stepping: Option<Arc<dyn Stepping>>,
 }

@@ -28,5 +28,5 @@ mod shared;
 mod system;
 mod token;
 
-pub use config::{About, ApiConfig, Limits};
+pub use config::{About, ApiConfig, Limits, Stepping};
 pub use serve::{Api, Router};

@@ -11,13 +11,24 @@ const PACKAGE: &str = "lifepod.v1";
 /// RPCs that are designed and not served. The edge answers them; no service is asked.
 const NOT_SERVED: [&str; 1] = ["lifepod.v1.PortForwardService/PortForward"];
 
+/// Served only when time does not move by itself; the service knows.
+pub(crate) const ADVANCE_TIME: &str = "lifepod.v1.SystemService/AdvanceTime";
+
 /// Whether the call of that full name is one that is not served.
 pub(crate) fn is_refused(rpc: &str) -> bool {
     NOT_SERVED.contains(&rpc)
 }
 
-/// Every RPC of the package, by full name.
-pub(crate) fn capabilities() -> &'static [proto::RpcCapability] {
+/// Every RPC of the package, by full name, on a server whose time is `stepped` or not.
+pub(crate) fn capabilities(stepped: bool) -> Vec<proto::RpcCapability> {
+    let mut all = all().to_vec();
+    for rpc in all.iter_mut().filter(|rpc| rpc.name == ADVANCE_TIME) {
+        rpc.served = stepped;
+    }
+    all
+}
+
+fn all() -> &'static [proto::RpcCapability] {
     static ALL: OnceLock<Vec<proto::RpcCapability>> = OnceLock::new();
     ALL.get_or_init(read_descriptors)
 }
@@ -47,7 +58,7 @@ pub(crate) fn has_service(service: &str) -> bool {
             .strip_prefix(service)
             .is_some_and(|rest| rest.starts_with('/'))
     };
-    capabilities().iter().any(of_service)
+    all().iter().any(of_service)
 }
 
 #[cfg(test)]
@@ -56,7 +67,8 @@ mod tests {
 
     #[test]
     fn what_is_not_served_exists() {
-        let all = capabilities();
+        let all = all();
+        assert!(all.iter().any(|rpc| rpc.name == ADVANCE_TIME));
         let refused = all.iter().filter(|rpc| !rpc.served).count();
         assert_eq!(refused, NOT_SERVED.len(), "a name in the table is misspelt");
         assert!(all.len() > 15, "{}", all.len());

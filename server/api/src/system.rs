@@ -1,14 +1,16 @@
 //! The System service.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use lifepod_lifecycle::{id::Revision, validate::Violations};
 use lifepod_proto::v1::{self as proto, system_service_server::SystemService};
 use tonic::{Request, Response, Status};
 
 use crate::{
-    convert::time::{duration, exact},
+    convert::time::{duration, duration_from, exact},
+    error::{ApiError, Result as ApiResult},
     pod::MAX_PAGE,
-    served::capabilities,
+    served::{ADVANCE_TIME, capabilities},
     shared::Shared,
 };
 
@@ -48,11 +50,55 @@ impl SystemService for System {
                 cgroup_version: about.cgroup_version,
                 kernel: about.kernel.clone(),
             }),
-            rpcs: capabilities().to_vec(),
+            rpcs: capabilities(shared.config.stepping.is_some()),
             features: FEATURES.map(str::to_owned).to_vec(),
             limits: Some(limits(shared)),
         }))
     }
+
+    async fn advance_time(
+        &self,
+        request: Request<proto::AdvanceTimeRequest>,
+    ) -> Result<Response<proto::AdvanceTimeResponse>, Status> {
+        let request = request.into_inner();
+        Ok(Response::new(self.advance(&request).await?))
+    }
+}
+
+/// No step of time is longer: ten years.
+const LONGEST_STEP: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+impl System {
+    async fn advance(
+        &self,
+        request: &proto::AdvanceTimeRequest,
+    ) -> ApiResult<proto::AdvanceTimeResponse> {
+        let stepping = self.0.config.stepping.as_ref();
+        let stepping = stepping.ok_or_else(|| ApiError::NotServed {
+            rpc: ADVANCE_TIME.to_owned(),
+        })?;
+        self.0.check_open()?;
+        let by = step(request.by.as_ref())?;
+        let past = (request.stop_after_revision > 0).then_some(request.stop_after_revision);
+        let now = stepping.advance(by, past.map(Revision)).await;
+        Ok(proto::AdvanceTimeResponse {
+            now: Some(exact(now.ok_or(ApiError::Draining)?)),
+            revision: self.0.engine.revision().0,
+        })
+    }
+}
+
+fn step(given: Option<&prost_types::Duration>) -> ApiResult<Duration> {
+    let Some(given) = given else {
+        return Ok(Duration::ZERO);
+    };
+    let by = duration_from(given).filter(|by| *by <= LONGEST_STEP);
+    by.ok_or_else(|| {
+        let mut violations = Violations::default();
+        let text = format!("{}s", given.seconds);
+        violations.invalid("by", text, "must be between 0s and ten years, inclusive");
+        ApiError::fields("AdvanceTimeRequest", violations)
+    })
 }
 
 fn limits(shared: &Shared) -> proto::ServerLimits {

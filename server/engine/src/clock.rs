@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use lifepod_lifecycle::time::Timestamp;
+use lifepod_lifecycle::{port::BoxFuture, time::Timestamp};
 
 /// A source of time that never runs backwards.
 pub trait Clock: Send + Sync + 'static {
@@ -11,6 +11,12 @@ pub trait Clock: Send + Sync + 'static {
 
     /// How long to wait, in real time, until `deadline` is present.
     fn until(&self, deadline: Timestamp) -> Duration;
+
+    /// Completes about when `deadline` is present. A clock that does not run by itself must say
+    /// when it was moved.
+    fn sleep_until(&self, deadline: Timestamp) -> BoxFuture<'_, ()> {
+        Box::pin(tokio::time::sleep(self.until(deadline)))
+    }
 }
 
 /// Wall clock at its creation, moved on by the monotonic clock: a step of the machine's wall

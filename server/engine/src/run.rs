@@ -13,7 +13,7 @@ use thiserror::Error;
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot},
-    time::{Duration, Instant, sleep_until, timeout_at},
+    time::{Instant, sleep_until, timeout_at},
 };
 
 use crate::{
@@ -150,6 +150,22 @@ fn newest_time(pod: &Pod) -> Timestamp {
     times.max().unwrap_or_default().max(pod.meta.created_at)
 }
 
+/// Completes about when a timer is due, if there is one.
+async fn rings(clock: &dyn Clock, deadline: Option<Timestamp>) {
+    match deadline {
+        Some(deadline) => clock.sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Completes at an instant of real time, if there is one.
+async fn comes(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Runs the loop on a thread with a timer of its own.
 fn on_own_thread(run: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
     let run = move || {
@@ -274,7 +290,8 @@ impl Loop {
         // Parked facts do not wait for news. No others are taken meanwhile, so their number stays
         // bounded; commands are, because their callers want an answer.
         if self.core.parked.is_empty() {
-            let (wake, open) = (self.wake_at(), self.stopping.is_none());
+            let open = self.stopping.is_none();
+            let timer = rings(&*self.clock, self.core.timers.next());
             tokio::select! {
                 biased;
                 _ = self.report_lane.recv_many(&mut inputs.reports, limit) => {}
@@ -284,7 +301,8 @@ impl Loop {
                         self.begin_stop();
                     }
                 }
-                () = sleep_until(wake) => {}
+                () = timer => {}
+                () = comes(self.stopping) => {}
             }
         }
         while commands.len() < limit
@@ -315,17 +333,6 @@ impl Loop {
             inputs.due.push(uid);
         }
         inputs
-    }
-
-    fn wake_at(&self) -> Instant {
-        let idle = Duration::from_secs(3600);
-        let timer = self
-            .core
-            .timers
-            .next()
-            .map_or(idle, |deadline| self.clock.until(deadline));
-        let wake = Instant::now() + timer.min(idle);
-        self.stopping.map_or(wake, |drain| drain.min(wake))
     }
 
     fn begin_stop(&mut self) {

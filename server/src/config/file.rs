@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use clap::ValueEnum;
 use lifepod_oci::image::RegistryConfig;
 use serde::Deserialize;
 
@@ -27,8 +28,48 @@ pub(crate) struct File {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Runtime {
+    pub(crate) kind: RuntimeKind,
     pub(crate) shim: Option<PathBuf>,
     pub(crate) cgroup: String,
+    pub(crate) sim: Sim,
+}
+
+/// What runs the pods.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RuntimeKind {
+    #[default]
+    Oci,
+    Sim,
+}
+
+impl RuntimeKind {
+    /// As clients are told.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Oci => "oci",
+            Self::Sim => "sim",
+        }
+    }
+}
+
+/// The simulation.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Sim {
+    pub(crate) time: SimTime,
+    pub(crate) speed: f64,
+    pub(crate) seed: u64,
+}
+
+/// How simulated time passes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SimTime {
+    #[default]
+    Real,
+    Scaled,
+    Stepped,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -97,8 +138,20 @@ impl Default for File {
 impl Default for Runtime {
     fn default() -> Self {
         Self {
+            kind: RuntimeKind::default(),
             shim: None,
             cgroup: "/lifepod".into(),
+            sim: Sim::default(),
+        }
+    }
+}
+
+impl Default for Sim {
+    fn default() -> Self {
+        Self {
+            time: SimTime::default(),
+            speed: 1.0,
+            seed: 0,
         }
     }
 }

@@ -9,8 +9,8 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use file::LogFormat;
 use file::{File, Limits};
+pub(crate) use file::{LogFormat, RuntimeKind, Sim, SimTime};
 use lifepod_oci::{image::RegistryConfig, network::NetworkConfig};
 use thiserror::Error;
 
@@ -48,6 +48,8 @@ pub(crate) struct Config {
     pub(crate) node_name: String,
     pub(crate) worker_threads: usize,
     pub(crate) shutdown_timeout: Duration,
+    pub(crate) runtime: RuntimeKind,
+    pub(crate) sim: Sim,
     pub(crate) shim: PathBuf,
     pub(crate) cgroup: String,
     pub(crate) network: NetworkConfig,
@@ -99,12 +101,14 @@ fn overridden(mut file: File, settings: &Settings) -> File {
         socket,
         tcp,
         node_name,
+        runtime,
         log,
     } = settings.clone();
     file.data_dir = data_dir.unwrap_or(file.data_dir);
     file.socket = socket.unwrap_or(file.socket);
     file.tcp = tcp.or(file.tcp);
     file.node_name = node_name.or(file.node_name);
+    file.runtime.kind = runtime.unwrap_or(file.runtime.kind);
     file.log.filter = log.unwrap_or(file.log.filter);
     file
 }
@@ -158,6 +162,14 @@ fn validate(file: File) -> Result<Config, ConfigError> {
             "must be an absolute path below the root, without `.` and `..`",
         ));
     }
+    let speed = file.runtime.sim.speed;
+    if !speed.is_finite() || speed <= 0.0 {
+        return Err(invalid("runtime.sim.speed", "must be a positive number"));
+    }
+    if speed != 1.0 && file.runtime.sim.time != SimTime::Scaled {
+        let reason = "needs `time = \"scaled\"`";
+        return Err(invalid("runtime.sim.speed", reason));
+    }
     file.images
         .validate()
         .map_err(|error| invalid("images", error.to_string()))?;
@@ -170,6 +182,8 @@ fn validate(file: File) -> Result<Config, ConfigError> {
     };
     Ok(Config {
         node_name: node_name(file.node_name)?,
+        runtime: file.runtime.kind,
+        sim: file.runtime.sim,
         shim: file.runtime.shim.map_or_else(beside_us, Ok)?,
         data_dir: file.data_dir,
         socket: file.socket,
@@ -248,6 +262,8 @@ mod tests {
             ("data_dir = \"relative\"", "data_dir"),
             ("worker_threads = 0", "worker_threads"),
             ("[runtime]\ncgroup = \"/a/../b\"", "runtime.cgroup"),
+            ("[runtime.sim]\nspeed = 0", "runtime.sim.speed"),
+            ("[runtime.sim]\nspeed = 2.0", "runtime.sim.speed"),
             ("[network]\nsubnet = \"10.0.0.0/33\"", "network.subnet"),
             ("node_name = \"Not A Name\"", "node_name"),
             ("unknown = 1", "unknown"),

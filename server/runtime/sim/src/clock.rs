@@ -1,10 +1,14 @@
-//! Simulated time, on tokio's timers.
+//! Simulated time: on tokio's timers, or moved by hand.
 
-use std::time::Duration;
+mod steps;
+
+use std::{sync::Arc, time::Duration};
 
 use lifepod_lifecycle::time::Timestamp;
 use thiserror::Error;
 use tokio::time::Instant;
+
+use steps::Steps;
 
 /// The speed of a clock is not a positive number.
 #[derive(Clone, Copy, Debug, PartialEq, Error)]
@@ -14,28 +18,33 @@ pub struct BadSpeed {
     pub speed: f64,
 }
 
-/// Time that begins at `origin` when the clock is made and runs `speed` times as fast as
-/// tokio's. Copies tell the same time.
+/// Time that begins at `origin` when the clock is made. It runs `speed` times as fast as
+/// tokio's, or stands still until [`SimClock::advance`]. Copies tell the same time.
 ///
-/// Timers are exact to about a millisecond of real time, so to `speed` milliseconds of
-/// simulated time. An engine must be given the same clock as the runtime.
-#[derive(Clone, Copy, Debug)]
-pub struct SimClock {
-    origin: Timestamp,
-    started: Instant,
-    speed: f64,
+/// Timers of a clock that runs are exact to about a millisecond of real time, so to `speed`
+/// milliseconds of simulated time. An engine must be given the same clock as the runtime.
+#[derive(Clone, Debug)]
+pub struct SimClock(Pace);
+
+#[derive(Clone, Debug)]
+enum Pace {
+    Runs {
+        origin: Timestamp,
+        started: Instant,
+        speed: f64,
+    },
+    Stepped(Arc<Steps>),
 }
 
 impl SimClock {
     /// A clock that runs as fast as tokio's: in real time, or in virtual time if that is paused.
     #[must_use]
     pub fn new(origin: Timestamp) -> Self {
-        let started = Instant::now();
-        Self {
+        Self(Pace::Runs {
             origin,
-            started,
+            started: Instant::now(),
             speed: 1.0,
-        }
+        })
     }
 
     /// A clock in which `speed` seconds pass in one.
@@ -46,31 +55,70 @@ impl SimClock {
         if !speed.is_finite() || speed <= 0.0 {
             return Err(BadSpeed { speed });
         }
-        Ok(Self {
+        Ok(Self(Pace::Runs {
+            origin,
+            started: Instant::now(),
             speed,
-            ..Self::new(origin)
-        })
+        }))
+    }
+
+    /// A clock that stands still until it is moved.
+    #[must_use]
+    pub fn stepped(origin: Timestamp) -> Self {
+        Self(Pace::Stepped(Arc::new(Steps::new(origin))))
     }
 
     /// The present.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        let elapsed = self.started.elapsed().as_nanos() as f64 * self.speed;
-        self.origin + Duration::from_nanos(elapsed as u64)
+        match &self.0 {
+            Pace::Runs {
+                origin,
+                started,
+                speed,
+            } => {
+                let elapsed = started.elapsed().as_nanos() as f64 * speed;
+                *origin + Duration::from_nanos(elapsed as u64)
+            }
+            Pace::Stepped(steps) => steps.now(),
+        }
     }
 
-    /// How long to wait, in tokio's time, until `deadline` is present.
+    /// How long to wait, in tokio's time, until `deadline` is present; for ever if only a step
+    /// can bring it.
     #[must_use]
     pub fn until(&self, deadline: Timestamp) -> Duration {
-        let ahead = deadline.since(self.now()).as_nanos() as f64 / self.speed;
-        // Rounded up: a sleep must not end before its deadline.
-        Duration::from_nanos(ahead.ceil() as u64)
+        let ahead = deadline.since(self.now());
+        match &self.0 {
+            // Rounded up: a sleep must not end before its deadline.
+            Pace::Runs { speed, .. } => {
+                Duration::from_nanos((ahead.as_nanos() as f64 / speed).ceil() as u64)
+            }
+            Pace::Stepped(_) if ahead.is_zero() => ahead,
+            Pace::Stepped(_) => Duration::MAX,
+        }
     }
 
     /// Completes when `deadline` is present.
     pub async fn sleep_until(&self, deadline: Timestamp) {
-        while self.now() < deadline {
-            tokio::time::sleep(self.until(deadline)).await;
+        match &self.0 {
+            Pace::Runs { .. } => {
+                while self.now() < deadline {
+                    tokio::time::sleep(self.until(deadline)).await;
+                }
+            }
+            Pace::Stepped(steps) => steps.sleep_until(deadline).await,
+        }
+    }
+
+    /// Moves a stepped clock on by `by`, from one deadline to the next, and lets everything that
+    /// is due at each of them happen before the next. Ends early as soon as `stop` says so.
+    ///
+    /// Engine and runtime must be tasks of the current-thread async runtime that calls this.
+    /// A clock that runs by itself is left alone.
+    pub async fn advance(&self, by: Duration, stop: impl FnMut() -> bool) {
+        if let Pace::Stepped(steps) = &self.0 {
+            steps.advance(by, stop).await;
         }
     }
 }

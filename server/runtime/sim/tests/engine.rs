@@ -12,7 +12,7 @@ use lifepod_engine::{Clock, Cursor, Engine, EngineConfig, Placement, Target};
 use lifepod_lifecycle::{
     NewPod,
     id::Revision,
-    port::{Journal, JournalReader, Loaded, Page, Record, StoreError},
+    port::{BoxFuture, Journal, JournalReader, Loaded, Page, Record, StoreError},
     spec::{Handler, RestartPolicy},
     status::Phase,
     time::Timestamp,
@@ -76,6 +76,10 @@ impl Clock for EngineClock {
 
     fn until(&self, deadline: Timestamp) -> Duration {
         self.0.until(deadline)
+    }
+
+    fn sleep_until(&self, deadline: Timestamp) -> BoxFuture<'_, ()> {
+        Box::pin(self.0.sleep_until(deadline))
     }
 }
 
@@ -145,7 +149,7 @@ impl World {
 }
 
 async fn start(journal: &MemoryJournal, settings: SimConfig, placement: Placement) -> Engine {
-    let clock: Arc<dyn Clock> = Arc::new(EngineClock(settings.clock));
+    let clock: Arc<dyn Clock> = Arc::new(EngineClock(settings.clock.clone()));
     let runtime = Arc::new(SimRuntime::new(settings));
     let config = EngineConfig {
         placement,
@@ -252,6 +256,24 @@ async fn scaled_time_serves_an_engine_on_its_own_thread() {
     assert_eq!(ran, Duration::from_secs(60));
     let range = Duration::from_millis(60)..Duration::from_secs(30);
     assert!(range.contains(&took), "one minute took {took:?}");
+}
+
+#[tokio::test]
+async fn stepped_time_moves_only_when_told() {
+    let clock = SimClock::stepped(ORIGIN);
+    let mut world = World::with(clock.clone(), Placement::Task, 0).await;
+    world.create(pod("p", &[("app", "run=10m exit=1")])).await;
+    let revision = || world.engine.handle().revision();
+    clock.advance(Duration::from_secs(599), || false).await;
+    let before = revision();
+    clock
+        .advance(Duration::from_secs(60), || revision() > before)
+        .await;
+    assert_eq!(clock.now(), ORIGIN + Duration::from_secs(600));
+    world.until(|r| r.pod.status().phase == Phase::Failed).await;
+    let transitions = world.end().await;
+    assert_eq!(times(&transitions, "Running"), secs(&[0]));
+    assert_eq!(times(&transitions, "Exited"), secs(&[600]));
 }
 
 /// Three pods whose times are partly left to the seed.

@@ -46,7 +46,7 @@ impl Bench {
     async fn new(new: NewPod) -> Self {
         let logs = TempDir::new().expect("temp dir");
         let clock = SimClock::new(ORIGIN);
-        let runtime = Arc::new(SimRuntime::new(config(clock, logs.path())));
+        let runtime = Arc::new(SimRuntime::new(config(clock.clone(), logs.path())));
         let (sink, facts) = mpsc::channel(64);
         let recovered = runtime.recover(vec![], Arc::new(Facts(sink))).await;
         assert!(recovered.expect("reachable").is_empty());

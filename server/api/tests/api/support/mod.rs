@@ -94,6 +94,7 @@ impl Server {
             limits,
             about,
             upload_dir: dir.path().join("uploads"),
+            stepping: None,
         };
         let images = Arc::clone(&runtime) as _;
         let streams = Arc::clone(&runtime) as _;
