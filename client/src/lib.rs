@@ -25,6 +25,8 @@
 
 mod backoff;
 mod call;
+#[cfg(feature = "checker")]
+pub mod checker;
 mod connect;
 mod endpoint;
 mod error;

@@ -24,6 +24,9 @@ pub(crate) enum Command {
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Look at the journal of a stopped server, and get out of damage
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Remove the pods' network (bridge, links, firewall table) after the last pod is gone
     Cleanup,
 }
@@ -35,6 +38,51 @@ pub(crate) enum ConfigCommand {
     Check,
     /// Print the commented default configuration
     PrintDefault,
+}
+
+/// What to do with the journal.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Read everything, change nothing: list the files and what is wrong with them
+    Check {
+        /// Directory of the journal [default: `journal` in the data directory]
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
+    /// Write everything that can be read as one JSON object per line
+    Export {
+        /// Directory of the journal [default: `journal` in the data directory]
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
+    /// Drop history that is not to be kept
+    Compact(CompactArgs),
+    /// Copy everything up to the first damaged place into a new store
+    Salvage {
+        /// Directory of the damaged journal [default: `journal` in the data directory]
+        #[arg(long)]
+        dir: Option<PathBuf>,
+        /// Directory of the new journal; must be empty or missing
+        #[arg(long)]
+        into: PathBuf,
+    },
+}
+
+/// What is kept; what is not said is as configured.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CompactArgs {
+    /// Directory of the journal [default: `journal` in the data directory]
+    #[arg(long)]
+    pub(crate) dir: Option<PathBuf>,
+    /// Keep history at most this long
+    #[arg(long)]
+    pub(crate) keep_hours: Option<u64>,
+    /// Keep at most this much of it
+    #[arg(long)]
+    pub(crate) keep_mebibytes: Option<u64>,
+    /// Keep at least this many revisions, and no files with older ones alone
+    #[arg(long)]
+    pub(crate) keep_revisions: Option<u64>,
 }
 
 /// Flags that override the configuration file; each has an environment variable.

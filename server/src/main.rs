@@ -2,10 +2,12 @@
 
 mod args;
 mod config;
+mod journal;
 mod listen;
 mod notify;
 mod serve;
 mod simulate;
+mod store;
 mod telemetry;
 mod wire;
 
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
         Command::Run => run(&settings),
         Command::Config(ConfigCommand::Check) => check(&settings),
         Command::Config(ConfigCommand::PrintDefault) => print(config::DEFAULT),
+        Command::Store(command) => store::run(&settings, &command),
         Command::Cleanup => cleanup(&settings),
     };
     match done {

@@ -23,7 +23,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     config::{Config, SimTime},
-    wire::{Parts, wall_clock},
+    journal::now,
+    wire::Parts,
 };
 
 /// Steps that may wait.
@@ -38,7 +39,7 @@ pub(crate) async fn start(
     engine: EngineConfig,
     journal: DurableJournal,
 ) -> Result<Parts> {
-    let origin = wall_clock();
+    let origin = now();
     let clock = match config.sim.time {
         SimTime::Real => SimClock::new(origin),
         SimTime::Scaled => SimClock::scaled(origin, config.sim.speed)?,

@@ -5,20 +5,13 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use lifepod_api::Stepping;
 use lifepod_engine::{Engine, EngineConfig};
-use lifepod_lifecycle::{
-    port::{Images, Runtime, Streams},
-    time::Timestamp,
-};
+use lifepod_lifecycle::port::{Images, Runtime, Streams};
 use lifepod_oci::{DriverConfig, OciDriver, network};
-use lifepod_store::{
-    disk::RealDisk,
-    journal::{DurableJournal, JournalOptions, RequestWindow},
-    log::Retention,
-};
+use lifepod_store::journal::DurableJournal;
 
 use crate::{
     config::{Config, RuntimeKind},
-    simulate,
+    journal, simulate,
 };
 
 /// The running parts behind the API.
@@ -36,7 +29,7 @@ pub(crate) struct Parts {
 /// # Errors
 /// In the words of the part that cannot work.
 pub(crate) async fn start(config: &Config) -> Result<Parts> {
-    let journal = open_journal(config).context("cannot open the journal")?;
+    let journal = journal::open(config).context("cannot open the journal")?;
     match config.runtime {
         RuntimeKind::Oci => start_oci(config, journal).await,
         RuntimeKind::Sim => simulate::start(config, engine_config(config), journal).await,
@@ -64,34 +57,6 @@ fn engine_config(config: &Config) -> EngineConfig {
         request_limit: config.request_count,
         ..EngineConfig::default()
     }
-}
-
-fn open_journal(config: &Config) -> Result<DurableJournal> {
-    let directory = config.data_dir.join("journal");
-    let disk = RealDisk::new(&directory)
-        .with_context(|| format!("cannot use `{}`", directory.display()))?;
-    let options = JournalOptions {
-        retention: Retention {
-            age: Some(config.history_age),
-            revisions: None,
-            bytes: Some(config.history_bytes),
-            from: None,
-        },
-        requests: RequestWindow {
-            age: config.request_window,
-            count: config.request_count,
-        },
-        ..JournalOptions::default()
-    };
-    Ok(DurableJournal::open(Arc::new(disk), options, wall_clock())?)
-}
-
-/// The machine's time.
-pub(crate) fn wall_clock() -> Timestamp {
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    Timestamp(i64::try_from(now.as_nanos()).unwrap_or(i64::MAX))
 }
 
 fn driver_config(config: &Config) -> DriverConfig {

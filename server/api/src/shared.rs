@@ -9,6 +9,7 @@ use lifepod_lifecycle::{
     port::{Images, Streams},
     time::Timestamp,
 };
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -20,6 +21,9 @@ use crate::{
     token::Tokens,
 };
 
+/// Reads of the past at a time; more of them wait.
+const PAST_READS: usize = 2;
+
 pub(crate) struct Shared {
     pub engine: EngineHandle,
     pub images: Arc<dyn Images>,
@@ -28,6 +32,7 @@ pub(crate) struct Shared {
     pub tokens: Tokens,
     pub face: Face,
     pub cuts: Cuts,
+    pub past_reads: Semaphore,
     pub execs: Registry,
     pub started_at: Timestamp,
     /// Cancelled when the server goes down: streams end, mutations are refused.
@@ -50,6 +55,7 @@ impl Shared {
                 node_ips: ips.map(ToString::to_string).collect(),
             },
             cuts: Cuts::new(Instant::now),
+            past_reads: Semaphore::new(PAST_READS),
             execs: Registry::default(),
             started_at: now(),
             drain: CancellationToken::new(),

@@ -132,6 +132,7 @@ impl<'t> Stage<'t> {
     fn record(&mut self, mut pod: Pod, verdict: Verdict, request: Option<RequestRecord>) -> Pod {
         let revision = self.next;
         self.next = revision.next();
+        let previous = pod.revision;
         if verdict.changed {
             pod.revision = revision;
         }
@@ -150,6 +151,7 @@ impl<'t> Stage<'t> {
             revision,
             committed_at: self.now,
             pod: stored,
+            previous,
             removed: verdict.removed,
             transitions: verdict.transitions,
             request,

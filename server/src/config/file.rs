@@ -86,6 +86,7 @@ pub(crate) struct Network {
 pub(crate) struct Journal {
     pub(crate) keep_hours: u64,
     pub(crate) keep_mebibytes: u64,
+    pub(crate) keep_revisions: u64,
     pub(crate) request_window_seconds: u64,
     pub(crate) request_window_count: usize,
 }
@@ -172,6 +173,7 @@ impl Default for Journal {
         Self {
             keep_hours: 24,
             keep_mebibytes: 1024,
+            keep_revisions: 0,
             request_window_seconds: 600,
             request_window_count: 10_000,
         }

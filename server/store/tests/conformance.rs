@@ -33,6 +33,7 @@ macro_rules! conformance {
                 a_closed_journal_refuses_and_its_reader_reads
                 closing_twice_is_fine
                 loading_twice_gives_the_same
+                the_past_is_read_as_it_was
                 a_reader_in_another_thread_sees_no_gap
             );
         })*
@@ -387,4 +388,36 @@ fn a_record_of_a_later_version_is_told_from_damage() {
         ),
         "{error}"
     );
+}
+
+fn the_past_is_read_as_it_was(store: &dyn Store) {
+    let mut world = World::new(store.open());
+    for n in 0..400 {
+        world.commit(&[n % 7, 7 + n % 5]);
+        if n % 50 == 49 {
+            world.remove(n % 7);
+            world.reopen(store);
+        }
+    }
+    let reader = world.journal.reader();
+    let newest = world.records.len();
+    let mut known = 0;
+    for revision in (0..=newest).step_by(13).chain([newest]) {
+        match reader.state_at(Revision(revision as u64)) {
+            Ok(pods) => {
+                let uids: std::collections::BTreeMap<_, _> = pods
+                    .into_iter()
+                    .map(|pod| (pod.meta.uid.clone(), pod))
+                    .collect();
+                assert_eq!(uids, world.pods_at(revision), "revision {revision}");
+                known += 1;
+            }
+            Err(StoreError::Compacted { oldest }) => {
+                assert!((revision as u64) < oldest.0, "{revision} {oldest}");
+                assert!(oldest.0 <= newest as u64 - world::HISTORY + 60, "{oldest}");
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(known >= 5, "{known} states of the past are known");
 }

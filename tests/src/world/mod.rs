@@ -7,7 +7,6 @@
 //! A world that is dropped without [`World::finish`] belongs to a test that failed: it prints the
 //! server's log and takes away by force what the test left on the machine.
 
-mod checker;
 mod cli;
 mod dice;
 mod gate;
@@ -17,10 +16,10 @@ mod observer;
 mod terminal;
 mod timeline;
 
-pub use checker::{Checker, Scope, subject_key};
 pub use cli::{Cli, Ran};
 pub use dice::Dice;
 pub use gate::{Gate, Visitor};
+pub use lifepod_client::checker::subject_key;
 pub use machine::{
     await_no_process_with, await_no_shim_with, kill_shim, private_memory, processes_with,
 };

@@ -1,13 +1,11 @@
 //! A watch in the background that remembers everything, checks it, and can be waited on.
 
-use super::{
-    checker::{Checker, Scope, subject_key},
-    timeline::Timeline,
-};
+use super::timeline::Timeline;
 use anyhow::{Context, Result, bail, ensure};
 use lifepod_client::{
     Pods, Selector, TransitionFilter, Watch, WatchOptions, WatchStart,
-    proto::{PodPhase, Transition},
+    checker::{Checker, Scope, Violation, compare},
+    proto::PodPhase,
 };
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -195,6 +193,7 @@ impl Observer {
             .changes()
             .first()
             .map(|change| change.revision);
+        let mut broken = Vec::new();
         if let Some(first) = first {
             let filter = TransitionFilter {
                 selector: self.selector.clone(),
@@ -202,16 +201,19 @@ impl Observer {
                 to_revision: newest,
                 ..TransitionFilter::default()
             };
-            same(&told, &self.pods.transitions(filter).await?)?;
+            broken = compare(&told, &self.pods.transitions(filter).await?);
         }
         let seen = self.lock();
-        let broken = seen.checker.broken();
+        broken.extend_from_slice(seen.checker.violations());
+        let lines: Vec<_> = broken.iter().map(Violation::to_string).collect();
         ensure!(
-            broken.is_empty(),
+            lines.is_empty(),
             "broken promises:\n{}\nseen:\n{}",
-            broken.join("\n"),
+            lines.join("\n"),
             seen.timeline
         );
+        let resets = seen.checker.resets();
+        ensure!(resets.is_empty(), "the watch began anew: {resets:?}");
         Ok(())
     }
 
@@ -241,31 +243,4 @@ async fn record(mut watch: Watch, seen: Arc<Mutex<Seen>>, tell: watch::Sender<()
         }
         tell.send_replace(());
     }
-}
-
-/// A watch and the recorded history must tell the same, transition by transition.
-fn same(told: &[Transition], recorded: &[Transition]) -> Result<()> {
-    let line = |transition: &Transition| {
-        let key = subject_key(transition);
-        let pod = transition.pod.as_ref().map_or("", |pod| &pod.name);
-        let (at, from, to) = (transition.revision, &transition.from, &transition.to);
-        format!("{at}/{} {pod} {key}: {from} -> {to}", transition.index)
-    };
-    let (told, recorded): (Vec<_>, Vec<_>) = (
-        told.iter().map(line).collect(),
-        recorded.iter().map(line).collect(),
-    );
-    let only = |these: &[String], those: &[String]| -> Vec<String> {
-        these
-            .iter()
-            .filter(|line| !those.contains(line))
-            .cloned()
-            .collect()
-    };
-    let (missed, invented) = (only(&recorded, &told), only(&told, &recorded));
-    ensure!(
-        told == recorded,
-        "watch and history differ; missed by the watch: {missed:#?}; only in the watch: {invented:#?}"
-    );
-    Ok(())
 }

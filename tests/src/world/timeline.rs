@@ -1,8 +1,8 @@
 //! Everything a watch has shown, in order.
 
-use super::checker::subject_key;
 use lifepod_client::{
     WatchEvent,
+    checker::subject_key,
     proto::{
         ChangeKind, ContainerState, ContainerStatus, Pod, PodChange, Transition,
         container_state::State,

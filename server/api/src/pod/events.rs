@@ -8,7 +8,7 @@ use crate::{convert::event, error::Result, selector::Selector, shared::Shared};
 
 const DEFAULT_PAGE: usize = 500;
 
-pub(super) fn list(
+pub(super) async fn list(
     shared: &Shared,
     mut request: proto::ListPodEventsRequest,
 ) -> Result<proto::ListPodEventsResponse> {
@@ -17,7 +17,7 @@ pub(super) fn list(
     let token = std::mem::take(&mut request.page_token);
     request.page_size = 0;
     let filter = filter_of("ListPodEvents", &request);
-    let (snapshot, offset) = cut(shared, &token, filter)?;
+    let (snapshot, offset) = cut(shared, &token, filter).await?;
 
     let wanted = |pod: &Pod| selector.matches(pod);
     let pods = snapshot.pods.iter().filter(|pod| wanted(pod));

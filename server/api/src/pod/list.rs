@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use lifepod_engine::Snapshot;
-use lifepod_lifecycle::{Pod, validate::Violations};
+use lifepod_lifecycle::{Pod, id::Revision, validate::Violations};
 use lifepod_proto::v1 as proto;
 use prost::Message;
 
-use super::get::refuse_revision;
+use super::past::snapshot_at;
 use crate::{
     convert::meta::view,
     error::{ApiError, Result},
@@ -23,18 +23,20 @@ pub(super) const PAGE_BYTES: usize = 2 << 20;
 /// Largest page.
 pub(crate) const MAX_PAGE: i32 = 1000;
 
-pub(super) fn list(
+pub(super) async fn list(
     shared: &Shared,
     mut request: proto::ListPodsRequest,
 ) -> Result<proto::ListPodsResponse> {
-    refuse_revision(request.revision, "lifepod.v1.PodService/ListPods")?;
     let size = page_size(request.page_size, DEFAULT_PAGE, MAX_PAGE)?;
     let selector = Selector::parse(request.selector.as_ref())?;
     let view = view(request.view);
     let token = std::mem::take(&mut request.page_token);
     request.page_size = 0;
     let filter = filter_of("ListPods", &request);
-    let (snapshot, offset) = cut(shared, &token, filter)?;
+    let (snapshot, offset) = match Revision(request.revision) {
+        given if token.is_empty() && given.0 != 0 => (snapshot_at(shared, given).await?, 0),
+        _ => cut(shared, &token, filter).await?,
+    };
 
     let selected: Vec<&Arc<Pod>> = snapshot
         .pods
@@ -96,25 +98,21 @@ pub(super) fn filter_of(rpc: &str, request: &impl Message) -> u64 {
 /// The cut a page shows, and how much of it earlier pages showed.
 ///
 /// # Errors
-/// `REVISION_EXPIRED` when the cut is not kept any more.
-pub(super) fn cut(shared: &Shared, token: &str, filter: u64) -> Result<(Arc<Snapshot>, usize)> {
+/// `REVISION_EXPIRED` when neither the cut nor the history to make it again is kept.
+pub(super) async fn cut(
+    shared: &Shared,
+    token: &str,
+    filter: u64,
+) -> Result<(Arc<Snapshot>, usize)> {
     if token.is_empty() {
         return Ok((Arc::new(shared.engine.snapshot()), 0));
     }
     let position = shared.tokens.read_page(token, filter)?;
     let offset = usize::try_from(position.offset).unwrap_or(usize::MAX);
-    if let Some(kept) = shared.cuts.find(position.revision) {
-        return Ok((kept, offset));
+    match shared.cuts.find(position.revision) {
+        Some(kept) => Ok((kept, offset)),
+        None => Ok((snapshot_at(shared, position.revision).await?, offset)),
     }
-    // Nothing may have changed since.
-    let now = shared.engine.snapshot();
-    if now.revision == position.revision {
-        return Ok((Arc::new(now), offset));
-    }
-    Err(ApiError::RevisionExpired {
-        revision: position.revision,
-        oldest: now.revision,
-    })
 }
 
 /// Keeps the cut and makes the token for its next page.

@@ -55,14 +55,14 @@ impl PodService for Pods {
         &self,
         request: Request<proto::GetPodRequest>,
     ) -> Reply<proto::GetPodResponse> {
-        reply(get::get(&self.0, request.get_ref()))
+        reply(get::get(&self.0, request.get_ref()).await)
     }
 
     async fn list_pods(
         &self,
         request: Request<proto::ListPodsRequest>,
     ) -> Reply<proto::ListPodsResponse> {
-        reply(list::list(&self.0, request.into_inner()))
+        reply(list::list(&self.0, request.into_inner()).await)
     }
 
     async fn update_pod(
@@ -109,7 +109,7 @@ impl PodService for Pods {
         &self,
         request: Request<proto::ListPodEventsRequest>,
     ) -> Reply<proto::ListPodEventsResponse> {
-        reply(events::list(&self.0, request.into_inner()))
+        reply(events::list(&self.0, request.into_inner()).await)
     }
 }
 

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use lifepod_engine::WatchEnd;
-use lifepod_lifecycle::{id::Revision, port::Record};
+use lifepod_engine::{Snapshot, WatchEnd};
+use lifepod_lifecycle::{
+    id::Revision,
+    port::{Record, StoreError},
+};
 
 use crate::{
     error::{ApiError, Result},
@@ -55,4 +58,39 @@ pub(super) fn check_position(shared: &Shared, position: Revision) -> Result<()> 
         });
     }
     Ok(())
+}
+
+/// All pods that clients saw, as of an earlier revision.
+///
+/// # Errors
+/// `REVISION_IN_FUTURE`, `REVISION_EXPIRED`; the journal cannot be read.
+pub(super) async fn snapshot_at(shared: &Shared, revision: Revision) -> Result<Arc<Snapshot>> {
+    let present = shared.engine.snapshot();
+    if revision == present.revision {
+        return Ok(Arc::new(present));
+    }
+    if revision > present.revision {
+        return Err(ApiError::RevisionInFuture {
+            revision,
+            newest: present.revision,
+        });
+    }
+    // Each is a stretch of the journal read and held in memory.
+    let _turn = shared
+        .past_reads
+        .acquire()
+        .await
+        .map_err(|_| ApiError::Draining)?;
+    let reader = shared.engine.reader();
+    let read = tokio::task::spawn_blocking(move || reader.state_at(revision)).await;
+    let mut pods = match read.map_err(|_| ApiError::Draining)? {
+        Ok(pods) => pods,
+        Err(StoreError::Compacted { oldest }) => {
+            return Err(ApiError::RevisionExpired { revision, oldest });
+        }
+        Err(error) => return Err(ApiError::internal("the journal cannot be read", &error)),
+    };
+    pods.retain(|pod| pod.is_visible());
+    pods.sort_unstable_by(|a, b| a.meta.key.cmp(&b.meta.key));
+    Ok(Arc::new(Snapshot { revision, pods }))
 }

@@ -244,12 +244,4 @@ async fn a_request_without_a_pod_or_a_name_is_refused() {
     );
     let (code, ..) = failure(soon(server.pods().get_pod(get(""))).await);
     assert_eq!(code, Code::InvalidArgument);
-    let mut past = get("web");
-    past.revision = 1;
-    let (code, reason, details) = failure(soon(server.pods().get_pod(past)).await);
-    assert_eq!(
-        (code, reason.as_str()),
-        (Code::Unimplemented, "RPC_NOT_SERVED")
-    );
-    assert_eq!(metadata(&details, "part"), "revision");
 }

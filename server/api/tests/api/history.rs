@@ -1,4 +1,4 @@
-//! ListPodTransitions.
+//! ListPodTransitions, and pods as of a revision.
 
 use lifepod_proto::v1 as proto;
 use tonic::Code;
@@ -114,4 +114,65 @@ async fn bounds_and_words_are_checked() {
     assert_eq!(metadata(&details, "oldest_revision"), "4");
     let from_oldest = list(&server, of("web")).await;
     assert!(from_oldest.transitions.iter().all(|t| t.revision >= 4));
+}
+
+fn at(revision: u64) -> proto::GetPodRequest {
+    proto::GetPodRequest {
+        name: "web".to_owned(),
+        revision,
+        ..proto::GetPodRequest::default()
+    }
+}
+
+async fn listed(server: &Server, revision: u64) -> proto::ListPodsResponse {
+    let request = proto::ListPodsRequest {
+        revision,
+        ..proto::ListPodsRequest::default()
+    };
+    let answer = soon(server.pods().list_pods(request)).await;
+    answer.expect("it is there").into_inner()
+}
+
+#[tokio::test]
+async fn pods_are_read_as_they_were() {
+    let server = Server::start().await;
+    let uid = server.running("web").await;
+    let running = server.handle.revision().0;
+    server.runtime.exit(&uid, "c", 1).await;
+    server.phase("web", "Failed").await;
+    let delete = proto::DeletePodRequest {
+        name: "web".to_owned(),
+        ..proto::DeletePodRequest::default()
+    };
+    soon(server.pods().delete_pod(delete)).await.unwrap();
+    eventually("gone", async || server.handle.snapshot().pods.is_empty()).await;
+
+    let mut phases = Vec::new();
+    for revision in 1..=running {
+        let got = soon(server.pods().get_pod(at(revision))).await.unwrap();
+        let pod = got.into_inner().pod.unwrap();
+        assert!(pod.metadata.as_ref().unwrap().revision <= revision);
+        let all = listed(&server, revision).await;
+        assert_eq!(all.revision, revision);
+        assert_eq!(all.pods, [pod.clone()]);
+        phases.push(pod.status.unwrap().phase());
+    }
+    assert_eq!(phases.first(), Some(&proto::PodPhase::Pending));
+    assert_eq!(phases.last(), Some(&proto::PodPhase::Running));
+    assert!(listed(&server, 0).await.pods.is_empty(), "it is gone now");
+
+    let newest = server.handle.revision().0;
+    let (code, reason, _) = failure(soon(server.pods().get_pod(at(newest))).await);
+    assert_eq!((code, reason.as_str()), (Code::NotFound, "POD_NOT_FOUND"));
+    let (code, reason, _) = failure(soon(server.pods().get_pod(at(newest + 1))).await);
+    assert_eq!(
+        (code, reason.as_str()),
+        (Code::OutOfRange, "REVISION_IN_FUTURE")
+    );
+    server.journal.compact(3);
+    let (code, reason, _) = failure(soon(server.pods().get_pod(at(2))).await);
+    assert_eq!(
+        (code, reason.as_str()),
+        (Code::OutOfRange, "REVISION_EXPIRED")
+    );
 }

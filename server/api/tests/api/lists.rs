@@ -78,7 +78,7 @@ async fn a_page_token_fits_only_the_same_request() {
 }
 
 #[tokio::test]
-async fn a_cut_that_was_dropped_is_out_of_range() {
+async fn a_cut_that_was_dropped_is_made_again_as_long_as_history_is_kept() {
     let server = Server::start().await;
     for name in ["a", "b"] {
         server.create(pod(name)).await;
@@ -94,6 +94,11 @@ async fn a_cut_that_was_dropped_is_out_of_range() {
         list(&server, request.clone()).await;
     }
     request.page_token = kept;
+    let second = list(&server, request.clone()).await;
+    assert_eq!(names(&second.pods), ["b"]);
+    assert!(second.next_page_token.is_empty());
+
+    server.journal.compact(10);
     let (code, reason, _) = failure(soon(server.pods().list_pods(request)).await);
     assert_eq!(
         (code, reason.as_str()),

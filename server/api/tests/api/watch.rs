@@ -142,6 +142,10 @@ async fn no_revision_is_missing_and_every_transition_is_told() {
     let revisions: Vec<_> = changes.iter().map(|c| c.revision).collect();
     let expected: Vec<_> = (began + 1..=began + changes.len() as u64).collect();
     assert_eq!(revisions, expected, "one pod, so every revision is its");
+    let previous: Vec<_> = changes.iter().map(|c| c.previous_revision).collect();
+    let mut before = vec![0];
+    before.extend_from_slice(&expected[..expected.len() - 1]);
+    assert_eq!(previous, before, "each names the one before it");
     let phases: Vec<_> = changes
         .iter()
         .flat_map(|c| &c.transitions)

@@ -1,6 +1,6 @@
 //! The store port: a durable, ordered journal of records.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -68,6 +68,10 @@ pub struct Record {
     pub committed_at: Timestamp,
     /// The pod after it; its last state if it was removed.
     pub pod: Arc<Pod>,
+    /// The pod's own last change before this one, zero if there was none: who has seen that one
+    /// has missed nothing of the pod.
+    #[serde(default)]
+    pub previous: Revision,
     /// The pod is gone with this revision, for clients and for the runtime.
     #[serde(default)]
     pub removed: bool,
@@ -153,4 +157,27 @@ pub trait JournalReader: Send + Sync + 'static {
 
     /// Oldest revision from which reading can start: everything after it is kept.
     fn oldest(&self) -> Revision;
+
+    /// Every pod as it was right after a revision that exists, hidden ones included. What this
+    /// offers reads all records; a store that starts from checkpoints does better.
+    ///
+    /// # Errors
+    /// [`StoreError::Compacted`] with the oldest revision whose state is known;
+    /// [`StoreError::Corrupt`].
+    fn state_at(&self, revision: Revision) -> Result<Vec<Arc<Pod>>, StoreError> {
+        const PAGE: usize = 1024;
+        let (mut pods, mut after) = (BTreeMap::new(), Revision(0));
+        while after < revision {
+            let records = self.read_after(after, PAGE)?.records;
+            let Some(last) = records.last() else { break };
+            after = last.revision;
+            for record in records.into_iter().filter(|r| r.revision <= revision) {
+                pods.remove(&record.pod.meta.uid);
+                if !record.removed {
+                    pods.insert(record.pod.meta.uid.clone(), Arc::clone(&record.pod));
+                }
+            }
+        }
+        Ok(pods.into_values().collect())
+    }
 }

@@ -33,6 +33,8 @@ pub struct JournalOptions {
     /// A checkpoint is written each time this many bytes of records were committed, or four times
     /// the size of the checkpoint before if that is more.
     pub checkpoint_bytes: u64,
+    /// Also with the first commit after this long, so that retention by age works on quiet stores.
+    pub checkpoint_age: Duration,
 }
 
 impl Default for JournalOptions {
@@ -47,6 +49,7 @@ impl Default for JournalOptions {
             },
             requests: RequestWindow::default(),
             checkpoint_bytes: 8 << 20,
+            checkpoint_age: Duration::from_hours(1),
         }
     }
 }
@@ -63,6 +66,8 @@ pub struct DurableJournal {
     options: JournalOptions,
     /// Bytes of records since the newest checkpoint was begun.
     since_checkpoint: u64,
+    /// When that was.
+    checkpoint_at: Timestamp,
     encoded: Encoded,
 }
 
@@ -107,6 +112,7 @@ impl DurableJournal {
             upkeep,
             options,
             since_checkpoint,
+            checkpoint_at: now,
             encoded: Encoded::default(),
         })
     }
@@ -132,9 +138,11 @@ impl DurableJournal {
             .options
             .checkpoint_bytes
             .max(4 * self.upkeep.checkpoint_size());
-        if self.since_checkpoint >= due && self.upkeep.is_idle() {
+        let aged = self.fold.at.since(self.checkpoint_at) >= self.options.checkpoint_age;
+        if (aged || self.since_checkpoint >= due) && self.upkeep.is_idle() {
             self.upkeep.submit(self.fold.clone());
             self.since_checkpoint = 0;
+            self.checkpoint_at = self.fold.at;
         }
     }
 }

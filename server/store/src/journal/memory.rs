@@ -6,6 +6,7 @@ use std::{
 };
 
 use lifepod_lifecycle::{
+    Pod,
     id::Revision,
     port::{Journal, JournalReader, Loaded, Page, Record, StoreError},
 };
@@ -27,6 +28,8 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct Contents {
     records: VecDeque<Arc<Record>>,
+    /// The state right before the oldest record.
+    base: Fold,
     fold: Fold,
     refuses: Option<String>,
     user: Weak<()>,
@@ -137,7 +140,9 @@ impl Journal for MemoryJournal {
                 .front()
                 .is_some_and(|record| record.revision < needed)
         {
-            contents.records.pop_front();
+            if let Some(gone) = contents.records.pop_front() {
+                contents.base.apply(&gone, &self.store.window);
+            }
         }
         Ok(())
     }
@@ -172,5 +177,20 @@ impl JournalReader for MemoryStore {
 
     fn oldest(&self) -> Revision {
         self.contents.read().oldest()
+    }
+
+    fn state_at(&self, revision: Revision) -> Result<Vec<Arc<Pod>>, StoreError> {
+        let contents = self.contents.read();
+        let oldest = contents.oldest();
+        if revision < oldest {
+            return Err(StoreError::Compacted { oldest });
+        }
+        let mut fold = contents.base.clone();
+        let until = contents
+            .records
+            .iter()
+            .take_while(|r| r.revision <= revision);
+        until.for_each(|record| fold.apply(record, &self.window));
+        Ok(fold.pods.into_values().collect())
     }
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use lifepod_lifecycle::{
+    Pod,
     id::Revision,
     port::{JournalReader, Page, StoreError},
 };
 use parking_lot::Mutex;
 
-use super::codec;
+use super::{codec, state};
 use crate::log::{Log, Records};
 
 /// Stored bytes after which a page ends.
@@ -75,5 +76,9 @@ impl JournalReader for LogPages {
 
     fn oldest(&self) -> Revision {
         Revision(self.log.oldest() - 1)
+    }
+
+    fn state_at(&self, revision: Revision) -> Result<Vec<Arc<Pod>>, StoreError> {
+        state::pods_at(&self.log, revision)
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use lifepod_lifecycle::{
     Pod,
+    id::Revision,
     port::{Record, StoreError},
 };
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use super::{
     codec,
     fold::{Answer, Fold, RequestWindow},
 };
-use crate::log::Log;
+use crate::log::{Checkpoint, Log};
 
 /// An entry of a checkpoint.
 #[derive(Debug, Serialize, Deserialize)]
@@ -24,9 +25,42 @@ pub(super) enum Entry {
 /// Rebuilds the fold from the newest checkpoint and the records after it, and tells how many
 /// bytes of records that took.
 pub(super) fn load(log: &Log, window: &RequestWindow) -> Result<(Fold, u64), StoreError> {
+    rebuild(log, log.checkpoint()?, log.newest(), window)
+}
+
+/// Every pod right after a revision. A checkpoint that does not hold only makes it slower.
+pub(super) fn pods_at(log: &Log, revision: Revision) -> Result<Vec<Arc<Pod>>, StoreError> {
+    let window = RequestWindow::default();
+    let bases = log.checkpoints_upto(revision.0)?.map(|base| base.map(Some));
+    // The beginning of everything is a base like any other, if it is still there.
+    let beginning = (log.oldest() == 1).then_some(Ok(None));
+    for base in bases.chain(beginning) {
+        let rebuilt = base
+            .map_err(StoreError::from)
+            .and_then(|base| rebuild(log, base, revision.0, &window));
+        match rebuilt {
+            Ok((fold, _)) => return Ok(fold.pods.into_values().collect()),
+            Err(StoreError::Corrupt { message }) => {
+                tracing::warn!(%message, %revision, "a state of the past is read from further back");
+            }
+            // An older checkpoint has even less after it.
+            Err(StoreError::Compacted { .. }) => break,
+            Err(error) => return Err(error),
+        }
+    }
+    let oldest = Revision(log.oldest_state()?);
+    Err(StoreError::Compacted { oldest })
+}
+
+fn rebuild(
+    log: &Log,
+    base: Option<Checkpoint>,
+    upto: u64,
+    window: &RequestWindow,
+) -> Result<(Fold, u64), StoreError> {
     let mut fold = Fold::default();
     let mut next = log.oldest();
-    if let Some(mut checkpoint) = log.checkpoint()? {
+    if let Some(mut checkpoint) = base {
         fold.revision.0 = checkpoint.revision();
         fold.at.0 = checkpoint.created_at();
         next = checkpoint.revision() + 1;
@@ -38,7 +72,9 @@ pub(super) fn load(log: &Log, window: &RequestWindow) -> Result<(Fold, u64), Sto
         }
     }
     let (mut records, mut replayed) = (log.read_from(next)?, 0);
-    while let Some(stored) = records.next()? {
+    while fold.revision.0 < upto
+        && let Some(stored) = records.next()?
+    {
         let record: Record = codec::decode(stored.bytes)?;
         if record.revision.0 != stored.revision {
             let message = format!(

@@ -22,7 +22,8 @@ use crate::{
 /// Bytes of entries per frame.
 const FRAME: usize = 64 << 10;
 
-/// Checkpoints kept, so that damage of the newest is not the end.
+/// Checkpoints kept in any case, so that damage of the newest is not the end. Older ones stay as
+/// long as history begins no later than right after them: it is read as of a revision from there.
 pub(super) const KEPT: usize = 2;
 
 /// A cursor over the entries of a checkpoint that was found sound.
@@ -160,6 +161,36 @@ impl Log {
         }
     }
 
+    /// Opens the checkpoints from which the state after `revision` can be rebuilt, the nearest
+    /// first.
+    ///
+    /// # Errors
+    /// Those of the disk; those of reading are for each checkpoint.
+    pub fn checkpoints_upto(
+        &self,
+        revision: u64,
+    ) -> Result<impl Iterator<Item = Result<Checkpoint, LogError>> + use<>, LogError> {
+        let (disk, epoch) = (Arc::clone(&self.0.disk), self.epoch());
+        let known = layout::checkpoints(&*disk)?;
+        let fit = known.into_iter().rev().filter(move |at| *at <= revision);
+        Ok(fit.map(move |at| Checkpoint::open(&*disk, at, epoch)))
+    }
+
+    /// Oldest revision after which the state can be rebuilt, zero if from the beginning.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn oldest_state(&self) -> Result<u64, LogError> {
+        let before = self.oldest() - 1;
+        let known = layout::checkpoints(&*self.0.disk)?;
+        let mut usable = known.into_iter().filter(|at| *at >= before);
+        Ok(if before == 0 {
+            0
+        } else {
+            usable.next().unwrap_or(before)
+        })
+    }
+
     /// Writes the state as it is after `revision`, which must be durable, and answers its size in
     /// bytes, zero if there is a newer one already. Takes as long as the disk takes; appends go on
     /// meanwhile. Older checkpoints but one are removed.
@@ -192,7 +223,7 @@ impl Log {
         disk.rename(&new, &path).context("rename", &path)?;
         disk.sync_dir(CHECKPOINTS).context("sync", CHECKPOINTS)?;
         self.0.checkpointed.store(revision, Ordering::Release);
-        remove_old(disk)?;
+        remove_old(disk, self.oldest())?;
         Ok(size)
     }
 }
@@ -253,9 +284,11 @@ impl Out {
     }
 }
 
-fn remove_old(disk: &dyn Disk) -> Result<(), LogError> {
+/// Removes the checkpoints that nothing is read from any more: no record follows them without gap.
+pub(super) fn remove_old(disk: &dyn Disk, oldest: u64) -> Result<(), LogError> {
     let known = layout::checkpoints(disk)?;
-    for revision in known.iter().rev().skip(KEPT) {
+    let older = known.iter().rev().skip(KEPT);
+    for revision in older.filter(|revision| **revision + 1 < oldest) {
         let path = layout::checkpoint_path(*revision);
         disk.remove(&path).context("remove", &path)?;
     }

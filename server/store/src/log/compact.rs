@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Log, Timestamp,
-    checkpoint::KEPT,
+    checkpoint::{self, KEPT},
     layout::{self, CHECKPOINTS, JOURNAL},
     segment::Segment,
 };
@@ -70,6 +70,7 @@ impl Log {
         }
         if removed {
             disk.sync_dir(JOURNAL).context("sync", JOURNAL)?;
+            checkpoint::remove_old(disk, done.oldest)?;
         }
         Ok(done)
     }

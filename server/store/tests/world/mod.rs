@@ -33,7 +33,7 @@ const WINDOW: RequestWindow = RequestWindow {
     age: Duration::from_secs(60),
     count: 8,
 };
-const HISTORY: u64 = 100;
+pub(crate) const HISTORY: u64 = 100;
 
 pub(crate) struct OnMemory(Arc<MemoryStore>);
 
@@ -65,6 +65,7 @@ fn open(disk: Arc<dyn Disk>) -> Result<Box<dyn Journal>, StoreError> {
         },
         requests: WINDOW,
         checkpoint_bytes: 30_000,
+        ..JournalOptions::default()
     };
     Ok(Box::new(DurableJournal::open(disk, options, Timestamp(0))?))
 }
@@ -196,8 +197,13 @@ impl World {
 
     /// What must be there, by uid.
     pub(crate) fn pods(&self) -> BTreeMap<PodUid, Arc<Pod>> {
+        self.pods_at(self.records.len())
+    }
+
+    /// What was there after that many records.
+    pub(crate) fn pods_at(&self, records: usize) -> BTreeMap<PodUid, Arc<Pod>> {
         let mut pods = BTreeMap::new();
-        for record in &self.records {
+        for record in &self.records[..records] {
             if record.removed {
                 pods.remove(&record.pod.meta.uid);
             } else {
@@ -217,6 +223,7 @@ pub(crate) fn record(n: u64, revision: u64, now: Timestamp) -> Record {
         revision: Revision(revision),
         committed_at: now,
         pod: Arc::new(pod),
+        previous: Revision::default(),
         removed: false,
         transitions: verdict.transitions,
         request: None,

@@ -184,6 +184,7 @@ impl Watch {
             pod: carries_pod.then(|| self.shared.face.pod(&record.pod, self.view)),
             resume_token: self.token(record.revision),
             committed_at: Some(time::exact(record.committed_at)),
+            previous_revision: record.previous.0,
         })
     }
 }

@@ -60,17 +60,32 @@ fn a_checkpoint_may_be_empty_but_not_of_the_future() {
 }
 
 #[test]
-fn two_checkpoints_are_kept() {
+fn checkpoints_stay_as_long_as_history_follows_them() {
     let disk = MemDisk::new(1);
     let mut writer = writer(&disk);
-    fill(&mut writer, 1, 20);
-    for revision in [3, 7, 12, 9, 18] {
+    fill(&mut writer, 1, 100);
+    for revision in [3, 50, 60, 55, 99] {
         writer
             .log()
             .write_checkpoint(revision, 0, entries([b"state"]))
             .unwrap();
     }
-    assert_eq!(layout::checkpoints(&disk).unwrap(), [12, 18]);
+    assert_eq!(layout::checkpoints(&disk).unwrap(), [3, 50, 60, 99]);
+    let log = writer.log();
+    assert_eq!(log.oldest_state().unwrap(), 0, "from the beginning");
+    let done = log.compact(&NOTHING, 0).unwrap();
+    let kept = layout::checkpoints(&disk).unwrap();
+    let usable = |at: &&u64| **at >= 60 || **at + 1 >= done.oldest;
+    assert_eq!(
+        kept,
+        [3, 50, 60, 99]
+            .iter()
+            .filter(usable)
+            .copied()
+            .collect::<Vec<_>>()
+    );
+    assert!(done.oldest > 8 && kept.len() < 4, "{done:?} {kept:?}");
+    assert_eq!(log.oldest_state().unwrap(), kept[0]);
 }
 
 #[test]
