@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use lifepod_lifecycle::time::Timestamp;
 use lifepod_store::{
-    disk::RealDisk,
+    disk::{Disk, RealDisk},
     journal::{DurableJournal, JournalOptions, RequestWindow},
     log::{Options, Retention},
 };
@@ -34,10 +34,20 @@ pub(crate) fn open(config: &Config) -> Result<DurableJournal> {
     let disk = RealDisk::new(&directory)
         .with_context(|| format!("cannot use `{}`", directory.display()))?;
     Ok(DurableJournal::open(
-        Arc::new(disk),
+        prepared(disk),
         options(config),
         now(),
     )?)
+}
+
+#[cfg(feature = "failpoints")]
+fn prepared(disk: RealDisk) -> Arc<dyn Disk> {
+    crate::faults::wrap(disk)
+}
+
+#[cfg(not(feature = "failpoints"))]
+fn prepared(disk: RealDisk) -> Arc<dyn Disk> {
+    Arc::new(disk)
 }
 
 /// How the journal is kept. The files are the smaller the less history is kept.

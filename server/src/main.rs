@@ -2,6 +2,8 @@
 
 mod args;
 mod config;
+#[cfg(feature = "failpoints")]
+mod faults;
 mod journal;
 mod listen;
 mod notify;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use lifepod_lifecycle::{
-    NewPod, Pod,
+    NewPod, Pod, Settings,
     id::{PodKey, PodUid, Revision},
     port::{Journal as _, Record},
     spec::{ContainerSpec, PodSpec},
@@ -42,7 +42,11 @@ fn record(revision: u64) -> Arc<Record> {
         node: "node".into(),
     };
     let mut pod = Pod::create(new, Timestamp(1));
-    let verdict = pod.begin(Timestamp(1), Cause::of(CauseKind::Request));
+    let verdict = pod.begin(
+        &Settings::default(),
+        Timestamp(1),
+        Cause::of(CauseKind::Request),
+    );
     pod.revision = Revision(revision);
     Arc::new(Record {
         revision: pod.revision,

@@ -1,7 +1,9 @@
 //! What is to go wrong on a disk, shared between a test and the disk it uses.
 
 use std::{
-    io,
+    fs, io,
+    path::PathBuf,
+    sync::OnceLock,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
@@ -58,6 +60,8 @@ struct Rule {
 #[derive(Debug, Default)]
 pub struct Faults {
     rules: Mutex<Vec<Rule>>,
+    /// A file that names the error of every change while it does.
+    followed: OnceLock<PathBuf>,
     /// Changes that still work before the power goes off, plus one; zero for never.
     power: AtomicU64,
     changes: AtomicU64,
@@ -73,6 +77,12 @@ impl Faults {
             error,
             times,
         });
+    }
+
+    /// Lets every change fail as long as a file holds the name of an error: `ENOSPC`, `EROFS` or
+    /// `EIO`. That is how one process breaks the disk of another.
+    pub fn follow(&self, file: impl Into<PathBuf>) {
+        let _ = self.followed.set(file.into());
     }
 
     /// Heals the disk.
@@ -101,6 +111,7 @@ impl Faults {
         if op != Op::Read {
             self.changes.fetch_add(1, Relaxed);
             self.spend_power()?;
+            self.ask_followed()?;
         }
         let mut rules = self.rules.lock();
         if let Some(at) = rules.iter().position(|rule| rule.ops.contains(&op)) {
@@ -112,6 +123,16 @@ impl Faults {
         self.bytes.fetch_add(bytes as u64, Relaxed);
         self.syncs.fetch_add(u64::from(op == Op::Sync), Relaxed);
         Ok(())
+    }
+
+    fn ask_followed(&self) -> io::Result<()> {
+        let text = self.followed.get().map(fs::read_to_string);
+        match text.and_then(Result::ok).as_deref().map(str::trim) {
+            Some("ENOSPC") => Err(Errno::NOSPC.into()),
+            Some("EROFS") => Err(Errno::ROFS.into()),
+            Some("EIO") => Err(Errno::IO.into()),
+            _ => Ok(()),
+        }
     }
 
     fn spend_power(&self) -> io::Result<()> {

@@ -12,6 +12,8 @@ mod faulty;
 #[cfg(any(test, feature = "faults"))]
 mod mem;
 mod real;
+#[cfg(any(test, feature = "faults"))]
+mod volatile;
 
 use std::{any::Any, fmt, io, sync::Arc};
 
@@ -21,6 +23,7 @@ pub use {
     faults::{Counts, Faults, Op, Rng},
     faulty::FaultyDisk,
     mem::MemDisk,
+    volatile::VolatileDisk,
 };
 
 /// Held while the store is open; dropping it lets others in.
