@@ -49,7 +49,7 @@ async fn run(pods: &Pods, name: &str, since: String) -> Result<i32, Box<dyn Erro
         .or_phase(proto::PodPhase::Failed)
         .since_token(since)
         .within(Duration::from_secs(3600));
-    let WaitOutcome::Met { pod: Some(pod), .. } = pods.wait(name, ended).await? else {
+    let WaitOutcome::Met { pod: Some(pod), .. } = pods.wait_for(name, ended).await? else {
         return Err("the job did not end".into());
     };
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-/// When UNAVAILABLE answers and lost connections are tried again. Nothing else ever is.
+/// When lost connections, UNAVAILABLE answers, and RESOURCE_EXHAUSTED answers that say when, are tried again. Nothing else
+/// ever is, and no mutation without a request id.
 #[derive(Clone, Debug)]
 pub struct RetryPolicy {
     /// Most attempts of one call, the first included. Default 6.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     Client, Result,
-    error::{decode, is_transient},
+    error::{Again, decode},
 };
 
 /// A fresh request id.
@@ -22,7 +22,45 @@ pub(crate) fn ensure_request_id(slot: &mut String) {
     }
 }
 
+/// A mutation, which is repeated only if the server can tell the repetition from another one.
+pub(crate) trait Mutation: Clone {
+    fn request_id(&self) -> &str;
+}
+
+macro_rules! mutations {
+    ($($request:ident)*) => {
+        $(impl Mutation for lifepod_proto::v1::$request {
+            fn request_id(&self) -> &str {
+                &self.request_id
+            }
+        })*
+    };
+}
+
+mutations!(CreatePodRequest UpdatePodRequest DeletePodRequest RemoveImageRequest);
+
 impl Client {
+    /// Makes a mutation, and repeats it while that may help; never one without a request id.
+    pub(crate) async fn mutate<Req, Resp, Answer>(
+        &self,
+        message: Req,
+        call: impl Fn(Request<Req>) -> Answer,
+    ) -> Result<Resp>
+    where
+        Req: Mutation,
+        Answer: Future<Output = Result<Response<Resp>, Status>>,
+    {
+        if message.request_id().is_empty() {
+            let mut request = Request::new(message);
+            request.set_timeout(self.deadline());
+            let answer = call(request).await;
+            return answer
+                .map(Response::into_inner)
+                .map_err(|status| decode(&status));
+        }
+        self.unary(message, call).await
+    }
+
     /// Makes a unary call, and repeats it while that may help. The same message, and so the same request id, is sent
     /// every time.
     pub(crate) async fn unary<Req, Resp, Answer>(
@@ -56,12 +94,11 @@ impl Client {
                 Ok(response) => return Ok(response.into_inner()),
                 Err(status) => decode(&status),
             };
-            if !is_transient(&error) || attempt >= self.retry().max_attempts {
+            let again = Again::after(&error);
+            if again == Again::Never || attempt >= self.retry().max_attempts {
                 return Err(error);
             }
-            let asked = error.api().and_then(|error| error.retry_after);
-            let pause = self.retry().pause(attempt);
-            tokio::time::sleep(asked.map_or(pause, |asked| asked.min(self.retry().max))).await;
+            tokio::time::sleep(again.pause(self.retry(), attempt)).await;
             attempt += 1;
         }
     }

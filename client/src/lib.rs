@@ -15,8 +15,9 @@
 //!
 //! What the SDK does on its own:
 //!
-//! * it connects again when the connection is lost, and retries UNAVAILABLE answers, a bounded number of times and with
-//!   jitter ([`RetryPolicy`]); every mutation carries a request id, so a repeated one does not act twice;
+//! * it connects again when the connection is lost, and retries UNAVAILABLE answers, and RESOURCE_EXHAUSTED ones after the
+//!   delay they ask for, a bounded number of times and with jitter ([`RetryPolicy`]); every mutation carries a request id,
+//!   so a repeated one does not act twice;
 //! * a [watch](Pods::watch) resumes by itself from its last position, and says so when it had to start over;
 //! * errors are decoded into one [`Error`] whose variants tell what a caller can do;
 //! * a [command](Exec) whose stream broke can never be read as one that succeeded.

@@ -1,7 +1,5 @@
 //! What containers have written.
 
-use std::time::Duration;
-
 use futures::Stream;
 use lifepod_proto::v1::{self as proto, log_service_client::LogServiceClient};
 use tonic::{Request, Streaming};
@@ -9,7 +7,7 @@ use tonic::{Request, Streaming};
 use crate::{
     Error, Pods, Result,
     connect::sized,
-    error::{decode, is_transient},
+    error::{Again, decode},
 };
 
 /// Which part of a log is wanted. The default is all of the newest instance's.
@@ -115,20 +113,25 @@ impl Logs {
 
     async fn resume(&mut self, error: Error) -> Result<()> {
         let can_resume = self.request.follow && !self.request.resume_position.is_empty();
-        if !can_resume || !is_transient(&error) {
+        let mut again = Again::after(&error);
+        if !can_resume || again == Again::Never {
             return Err(error);
         }
         let mut last = error;
         for attempt in 1..self.pods.client.retry().max_attempts {
-            let pause: Duration = self.pods.client.retry().pause(attempt);
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(again.pause(self.pods.client.retry(), attempt)).await;
             match self.pods.open_log(&self.request).await {
                 Ok(stream) => {
                     self.stream = stream;
                     return Ok(());
                 }
-                Err(error) if is_transient(&error) => last = error,
-                Err(error) => return Err(error),
+                Err(error) => {
+                    again = Again::after(&error);
+                    last = error;
+                }
+            }
+            if again == Again::Never {
+                break;
             }
         }
         Err(last)

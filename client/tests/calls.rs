@@ -49,6 +49,7 @@ async fn an_unavailable_mutation_is_repeated_with_the_same_request_id() {
 #[tokio::test]
 async fn no_other_error_is_repeated() {
     for code in [
+        // Without a word of when.
         Code::ResourceExhausted,
         Code::Aborted,
         Code::Internal,
@@ -157,7 +158,7 @@ async fn a_long_wait_goes_on_from_the_token_of_the_first_request() {
     let wait = Wait::phase(proto::PodPhase::Succeeded)
         .or_phase(proto::PodPhase::Failed)
         .within(Duration::from_secs(3600));
-    let outcome = setup.client.pods("").wait("job", wait).await.unwrap();
+    let outcome = setup.client.pods("").wait_for("job", wait).await.unwrap();
     assert!(matches!(outcome, WaitOutcome::Met { index: 1, .. }));
     let script = setup.mock.script.lock().unwrap();
     assert_eq!(script.waited[0].since, None);

@@ -25,7 +25,7 @@ async fn every_call_can_be_spawned() -> Result<()> {
     let pods = with();
     spawnable(async move { pods.delete("web", DeleteOptions::default()).await });
     let pods = with();
-    spawnable(async move { pods.wait("web", Wait::deleted()).await });
+    spawnable(async move { pods.wait_for("web", Wait::deleted()).await });
     let pods = with();
     spawnable(async move { pods.transitions(TransitionFilter::default()).await });
     let pods = with();

@@ -289,9 +289,12 @@ pub struct WaitArgs {
     /// pod/NAME, or pods with --all or -l
     #[arg(value_name = "TYPE [NAME]")]
     pub targets: Vec<String>,
-    /// condition=TYPE[=VALUE], phase=PHASE, create or delete
+    /// condition=TYPE[=VALUE], phase=PHASE, container=NAME=STATE[:REASON], create or delete
     #[arg(long = "for", value_name = "CONDITION")]
     pub conditions: Vec<String>,
+    /// Until one condition is true of one pod; without, every condition of every pod, one after the other
+    #[arg(long)]
+    pub any: bool,
     /// All pods of the namespace
     #[arg(long)]
     pub all: bool,

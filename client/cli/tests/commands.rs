@@ -390,3 +390,70 @@ async fn mistakes_on_the_command_line_are_told_as_kubectl_does() {
         );
     }
 }
+
+fn met() -> proto::WaitPodResponse {
+    proto::WaitPodResponse {
+        outcome: Some(proto::wait_pod_response::Outcome::Met(
+            proto::WaitMet::default(),
+        )),
+        ..Default::default()
+    }
+}
+
+fn impossible() -> proto::WaitPodResponse {
+    let ended = proto::WaitImpossible {
+        reason: "PodTerminal".to_owned(),
+        message: "it has ended".to_owned(),
+        transition: None,
+    };
+    proto::WaitPodResponse {
+        outcome: Some(proto::wait_pod_response::Outcome::Impossible(ended)),
+        ..Default::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_for_any_asks_once_for_all_conditions_of_each_pod() {
+    let setup = Setup::new(Script {
+        pods: vec![named("a"), named("b")],
+        waits: [impossible(), met()].into(),
+        ..Default::default()
+    })
+    .await;
+    let command = [
+        "wait",
+        "--any",
+        "--all",
+        "pods",
+        "--for=phase=Succeeded",
+        "--for=container=app=Waiting:CrashLoopBackOff",
+    ];
+    let (code, stdout, stderr) = told(&lifepod(&setup.endpoint, &command, "").await);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stdout == "pod/a condition met\n" || stdout == "pod/b condition met\n");
+    assert!(stderr.contains("can ever be met: it has ended"), "{stderr}");
+    let script = setup.mock.script.lock().unwrap();
+    assert_eq!(script.waited.len(), 2);
+    let second = script.waited[0].any_of[1].condition.clone().unwrap();
+    let proto::wait_condition::Condition::ContainerState(wanted) = second else {
+        panic!("{second:?}");
+    };
+    assert_eq!(wanted.state(), proto::ContainerStateKind::Waiting);
+    assert_eq!(wanted.reason, "CrashLoopBackOff");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_for_any_fails_when_none_can_come_true() {
+    let script = Script {
+        pods: vec![named("a")],
+        waits: [impossible()].into(),
+        ..Default::default()
+    };
+    let (code, stdout, _) = run(
+        script,
+        &["wait", "--any", "pod/a", "--for=phase=Running"],
+        "",
+    )
+    .await;
+    assert_eq!((code, stdout.as_str()), (1, ""));
+}

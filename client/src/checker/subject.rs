@@ -35,5 +35,10 @@ pub(super) fn key(subject: &Subject) -> String {
 
 /// What a subject that was never told of may begin with.
 pub(super) fn is_origin(subject: &Subject, from: &str) -> bool {
-    from.is_empty() || (matches!(subject, Subject::Sandbox(_)) && from == "Absent")
+    match subject {
+        Subject::Sandbox(_) => from == "Absent",
+        // The generation a pod is created with.
+        Subject::Spec(_) => from == "1",
+        _ => from.is_empty(),
+    }
 }

@@ -24,15 +24,6 @@ pub(crate) fn decode(status: &Status) -> Error {
     Error::Api(Box::new(decode_answer(status)))
 }
 
-/// Whether trying again can help: the server was not reached, or says it cannot serve now.
-pub(crate) fn is_transient(error: &Error) -> bool {
-    match error {
-        Error::Unreachable { .. } => true,
-        Error::Api(error) => error.code == Code::Unavailable,
-        _ => false,
-    }
-}
-
 /// A status the server sent has no source; one that stands for a broken connection has.
 fn made_by_transport(status: &Status) -> bool {
     StdError::source(status).is_some()
@@ -91,6 +82,7 @@ mod tests {
     use tonic_types::ErrorDetails;
 
     use super::*;
+    use crate::error::Again;
 
     #[test]
     fn an_answer_keeps_reason_metadata_violations_and_retry_delay() {
@@ -123,7 +115,7 @@ mod tests {
         let status = Status::with_error_details(Code::Unavailable, "no", details);
         let error = decode(&status);
         assert_eq!(error.reason(), "");
-        assert!(is_transient(&error));
+        assert_eq!(Again::after(&error), Again::Backoff);
     }
 
     #[test]
@@ -132,6 +124,6 @@ mod tests {
         let status = Status::from_error(Box::new(broken));
         let error = decode(&status);
         assert!(matches!(&error, Error::Unreachable { detail } if detail.contains("refused")));
-        assert!(is_transient(&error));
+        assert_eq!(Again::after(&error), Again::Backoff);
     }
 }

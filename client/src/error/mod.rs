@@ -1,5 +1,6 @@
 //! What can go wrong, by what a caller can do about it.
 
+mod again;
 mod decode;
 
 use std::{collections::BTreeMap, fmt, io, time::Duration};
@@ -8,7 +9,8 @@ use tonic::Code;
 
 use crate::manifest::ManifestError;
 
-pub(crate) use decode::{decode, is_transient};
+pub(crate) use again::Again;
+pub(crate) use decode::decode;
 
 /// Any failure of the SDK.
 #[derive(Debug, thiserror::Error)]

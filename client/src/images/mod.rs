@@ -73,7 +73,7 @@ impl Images {
         };
         let service = self.service();
         let call = rpc!(service, remove_image);
-        self.client.unary(request, call).await
+        self.client.mutate(request, call).await
     }
 
     fn service(&self) -> ImageServiceClient<Channel> {

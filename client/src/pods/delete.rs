@@ -63,7 +63,7 @@ impl Pods {
         ensure_request_id(&mut request.request_id);
         let service = self.service();
         let call = rpc!(service, delete_pod);
-        let response = self.client.unary(request, call).await?;
+        let response = self.client.mutate(request, call).await?;
         Ok(Deleted {
             pod: response.pod,
             removed: response.removed,

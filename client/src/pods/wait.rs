@@ -148,7 +148,7 @@ impl Pods {
     ///
     /// # Errors
     /// When the server cannot be reached. Running out of time is no error.
-    pub async fn wait(&self, name: &str, wait: Wait) -> Result<WaitOutcome> {
+    pub async fn wait_for(&self, name: &str, wait: Wait) -> Result<WaitOutcome> {
         let deadline = tokio::time::Instant::now() + wait.timeout;
         let mut request = proto::WaitPodRequest {
             namespace: self.namespace().to_owned(),

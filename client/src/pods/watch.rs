@@ -22,7 +22,7 @@ use tonic::{Request, Streaming};
 use super::{Pods, Selector};
 use crate::{
     Error, Result,
-    error::{decode, is_transient},
+    error::{Again, decode},
 };
 
 /// Where a watch begins.
@@ -253,17 +253,14 @@ impl Watch {
             self.request.start = Some(Start::Snapshot(proto::SnapshotStart {}));
             return Ok(());
         }
-        let max_attempts = self.pods.client.retry().max_attempts;
+        let policy = self.pods.client.retry();
         self.failures += 1;
-        if !is_transient(&error) || (!self.established && self.failures >= max_attempts) {
+        let again = Again::after(&error);
+        let hopeless = !self.established && self.failures >= policy.max_attempts;
+        if again == Again::Never || hopeless {
             return Err(error);
         }
-        let asked = error.api().and_then(|error| error.retry_after);
-        let pause = self.pods.client.retry().pause(self.failures);
-        tokio::time::sleep(
-            asked.map_or(pause, |asked| asked.min(pause.max(Duration::from_secs(1)))),
-        )
-        .await;
+        tokio::time::sleep(again.pause(policy, self.failures)).await;
         Ok(())
     }
 }

@@ -67,7 +67,7 @@ impl Pods {
         }
         let service = self.service();
         let call = rpc!(service, create_pod);
-        let response = self.client.unary(request, call).await?;
+        let response = self.client.mutate(request, call).await?;
         Ok(Created {
             pod: response.pod.ok_or(Error::Protocol {
                 detail: "CreatePod answered without a pod",
@@ -111,7 +111,7 @@ impl Pods {
         ensure_request_id(&mut request.request_id);
         let service = self.service();
         let call = rpc!(service, update_pod);
-        let response = self.client.unary(request, call).await?;
+        let response = self.client.mutate(request, call).await?;
         Ok(Updated {
             pod: response.pod.ok_or(Error::Protocol {
                 detail: "UpdatePod answered without a pod",

@@ -1,11 +1,11 @@
 //! `lifepod wait`.
 
+mod any;
+mod condition;
+
 use std::time::Duration;
 
-use lifepod_client::{
-    Pods, Wait, WaitOutcome,
-    proto::{self, wait_condition::Condition},
-};
+use lifepod_client::{Pods, Wait, WaitOutcome, proto::wait_condition::Condition};
 use tokio::time::Instant;
 
 use super::connect;
@@ -26,7 +26,7 @@ pub(super) async fn run(global: &Global, args: &WaitArgs) -> Result<(), Failure>
     let conditions: Vec<Condition> = args
         .conditions
         .iter()
-        .map(|text| condition(text))
+        .map(|text| condition::condition(text))
         .collect::<Result<_, _>>()?;
     let names_only = match args.output.as_deref() {
         None => false,
@@ -48,11 +48,14 @@ pub(super) async fn run(global: &Global, args: &WaitArgs) -> Result<(), Failure>
         deadline: Instant::now() + limit,
         looks_once: limit.is_zero(),
     };
+    if args.any {
+        let name = any::wait(&pods, &names, &conditions, limit).await?;
+        return tell(&name, names_only);
+    }
     let mut failed = false;
     for name in names {
         match wait_for_all(&pods, &name, &conditions, limit).await {
-            Ok(true) if names_only => output::line(&format!("pod/{name}"))?,
-            Ok(true) => output::line(&format!("pod/{name} condition met"))?,
+            Ok(true) => tell(&name, names_only)?,
             Ok(false) => {}
             Err(told) => {
                 output::note(&told);
@@ -65,6 +68,11 @@ pub(super) async fn run(global: &Global, args: &WaitArgs) -> Result<(), Failure>
     } else {
         Ok(())
     }
+}
+
+fn tell(name: &str, names_only: bool) -> Result<(), Failure> {
+    let what = if names_only { "" } else { " condition met" };
+    output::line(&format!("pod/{name}{what}"))
 }
 
 async fn names(
@@ -141,7 +149,7 @@ async fn wait_for_one(
     let left = limit.deadline.saturating_duration_since(Instant::now());
     let wait = Wait::condition(condition.clone()).within(left);
     let outcome = pods
-        .wait(name, wait)
+        .wait_for(name, wait)
         .await
         .map_err(|error| failure::told(&error, ""))?;
     match outcome {
@@ -159,46 +167,4 @@ async fn wait_for_one(
             "error: timed out waiting for the condition on pods/{name}"
         )),
     }
-}
-
-fn condition(text: &str) -> Result<Condition, Failure> {
-    match text.split_once('=') {
-        None if text == "delete" => Ok(Condition::Deleted(proto::DeletedWait {})),
-        None if text == "create" => Ok(Condition::Created(proto::CreatedWait {})),
-        Some(("condition", rest)) => {
-            let (kind, value) = rest.split_once('=').unwrap_or((rest, "true"));
-            Ok(Condition::PodCondition(proto::PodConditionWait {
-                r#type: kind.to_owned(),
-                status: status(value)?.into(),
-            }))
-        }
-        Some(("phase", value)) => Ok(Condition::Phase(phase(value)?.into())),
-        Some(("jsonpath", rest)) => match rest.split_once('=') {
-            Some(("{.status.phase}" | ".status.phase", value)) => {
-                Ok(Condition::Phase(phase(value)?.into()))
-            }
-            _ => Err(Failure::error(format!(
-                "only {{.status.phase}}=PHASE is supported, not jsonpath {rest:?}"
-            ))),
-        },
-        _ => Err(Failure::error(format!("unrecognized condition: {text:?}"))),
-    }
-}
-
-fn status(value: &str) -> Result<proto::ConditionStatus, Failure> {
-    match value.to_lowercase().as_str() {
-        "true" => Ok(proto::ConditionStatus::True),
-        "false" => Ok(proto::ConditionStatus::False),
-        "unknown" => Ok(proto::ConditionStatus::Unknown),
-        _ => Err(Failure::error(format!(
-            "unrecognized condition value: {value:?}"
-        ))),
-    }
-}
-
-fn phase(value: &str) -> Result<proto::PodPhase, Failure> {
-    let value = value.trim_matches(['"', '\'']);
-    let name = format!("POD_PHASE_{}", value.to_uppercase());
-    proto::PodPhase::from_str_name(&name)
-        .ok_or_else(|| Failure::error(format!("unrecognized phase: {value:?}")))
 }

@@ -1,0 +1,3 @@
+//! What the server does when its disk fails, and what outlives it.
+
+mod disk;
