@@ -12,11 +12,7 @@ use std::{sync::Arc, thread, time::Duration};
 use anyhow::{Context as _, Result};
 use lifepod_api::Stepping;
 use lifepod_engine::{Clock, Engine, EngineConfig, Placement};
-use lifepod_lifecycle::{
-    id::Revision,
-    port::{BoxFuture, Runtime},
-    time::Timestamp,
-};
+use lifepod_lifecycle::{id::Revision, port::BoxFuture, time::Timestamp};
 use lifepod_sim::{SimClock, SimConfig, SimRuntime};
 use lifepod_store::journal::DurableJournal;
 use tokio::sync::{mpsc, oneshot};
@@ -39,22 +35,26 @@ pub(crate) async fn start(
     engine: EngineConfig,
     journal: DurableJournal,
 ) -> Result<Parts> {
-    let origin = now();
+    let state = config.data_dir.join("sim");
+    // Scaled and stepped time may have run ahead of the wall clock.
+    let origin = now().max(SimRuntime::newest_time(&state).unwrap_or_default());
     let clock = match config.sim.time {
         SimTime::Real => SimClock::new(origin),
         SimTime::Scaled => SimClock::scaled(origin, config.sim.speed)?,
         SimTime::Stepped => SimClock::stepped(origin),
     };
-    let runtime = Arc::new(SimRuntime::new(SimConfig {
+    let runtime = SimRuntime::open(SimConfig {
         clock: clock.clone(),
         seed: config.sim.seed,
         log_root: config.data_dir.join("logs"),
-    }));
+        state: Some(state),
+    });
+    let runtime = Arc::new(runtime.context("cannot load the simulation")?);
     let simulation = Simulation {
         clock,
         engine,
         journal,
-        runtime: Arc::clone(&runtime) as _,
+        runtime: Arc::clone(&runtime),
     };
     let (engine, stepping) = match config.sim.time {
         SimTime::Real | SimTime::Scaled => (simulation.start(Placement::Thread).await?, None),
@@ -76,7 +76,7 @@ struct Simulation {
     clock: SimClock,
     engine: EngineConfig,
     journal: DurableJournal,
-    runtime: Arc<dyn Runtime>,
+    runtime: Arc<SimRuntime>,
 }
 
 impl Simulation {
@@ -110,7 +110,7 @@ impl Simulation {
             Ok(runtime) => runtime,
             Err(error) => return drop(started.send(Err(error))),
         };
-        let clock = self.clock.clone();
+        let (clock, simulated) = (self.clock.clone(), Arc::clone(&self.runtime));
         runtime.block_on(async move {
             let engine = self.start(Placement::Task).await;
             let handle = engine.as_ref().map(Engine::handle).ok();
@@ -119,6 +119,7 @@ impl Simulation {
             while let (Some(step), Some(handle)) = (wanted.recv().await, &handle) {
                 let reached = || step.past.is_some_and(|past| handle.revision() > past);
                 clock.advance(step.by, reached).await;
+                simulated.keep_time();
                 // A client that went away has moved the time all the same.
                 let _ = step.done.send(clock.now());
             }

@@ -6,22 +6,24 @@ use lifepod_lifecycle::{
     effect::PodRef,
     id::{OpId, PodUid},
     input::{Exit, Fact, StartFailure},
+    spec::TerminationMessagePolicy,
     time::Timestamp,
-    transition::Observation,
+    transition::{ExitStatus, Observation},
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     dice, log, process,
-    process::Signal,
+    process::{Ending, Signal},
     runtime::Shared,
     script::{self, StartScript},
-    world::{Instance, Slot},
+    world::{Instance, Slot, World},
 };
 
-/// Longest termination message, as for a real one.
-const MESSAGE_LIMIT: usize = 4096;
+/// As much of the log as becomes a termination message: the kubelet's bounds.
+const FALLBACK_LINES: usize = 80;
+const FALLBACK_BYTES: usize = 2048;
 
 /// Why a container did not start.
 struct Failed(StartFailure, String);
@@ -68,9 +70,15 @@ async fn started(
     if let Some(at) = known(shared) {
         return Ok(at);
     }
-    let script = script::check(pod)
+    let mut script = script::check(pod)
         .and_then(|()| script::start(pod, &slot.0, slot.1, shared.seed))
         .map_err(|error| Failed(StartFailure::Config, error.to_string()))?;
+    let policy = pod
+        .container(&slot.0)
+        .map(|spec| spec.termination_message_policy);
+    if policy == Some(TerminationMessagePolicy::FallbackToLogsOnError) {
+        script.fallback = last_lines(&script.log);
+    }
     let at = shared.clock.now() + script.start;
     shared.clock.sleep_until(at).await;
     if let Some(failure) = script.fails {
@@ -124,6 +132,7 @@ fn begin(
         *container != slot.0 || known.exit.is_none() || attempt + 1 >= slot.1
     });
     sandbox.instances.insert(slot.clone(), instance);
+    world.keep(pod, started_at);
     let life = live(
         Arc::clone(shared),
         pod.clone(),
@@ -136,6 +145,38 @@ fn begin(
     Ok(started_at)
 }
 
+/// Goes on with the processes of a pod that an earlier server had started: those that ended
+/// meanwhile have ended, the others live on.
+pub(crate) fn adopt(shared: &Arc<Shared>, world: &mut World, pod: &PodUid) {
+    let now = shared.clock.now();
+    let Some(sandbox) = world.sandbox(pod) else {
+        return;
+    };
+    let mut gone = Vec::new();
+    for (slot, instance) in &mut sandbox.instances {
+        if instance.exit.is_some() {
+            continue;
+        }
+        let signal = *instance.signals.borrow();
+        match process::fate(&instance.script, instance.started_at, signal) {
+            Some((at, None)) if at <= now => gone.push(slot.clone()),
+            Some((at, Some(status))) if at <= now => end(instance, status, at),
+            _ => {
+                let life = live(
+                    Arc::clone(shared),
+                    pod.clone(),
+                    slot.clone(),
+                    Arc::clone(&instance.script),
+                    instance.started_at,
+                    instance.signals.subscribe(),
+                );
+                shared.processes.spawn(life);
+            }
+        }
+    }
+    sandbox.instances.retain(|slot, _| !gone.contains(slot));
+}
+
 /// One process from its start to its end, which it records before it tells.
 async fn live(
     shared: Arc<Shared>,
@@ -145,35 +186,13 @@ async fn live(
     started_at: Timestamp,
     signals: watch::Receiver<Signal>,
 ) {
-    let (finished_at, status) = tokio::select! {
+    let (at, ending) = tokio::select! {
         biased;
         () = shared.detached.cancelled() => return,
         end = process::run(&shared.clock, &script, started_at, signals) => end,
     };
-    let exit = Exit {
-        status,
-        finished_at,
-        message: bounded(&script.message).to_owned(),
-    };
-    let container_id = {
-        let mut world = shared.world.lock();
-        // Its sandbox was removed, or made anew: nobody asks any more.
-        let own = |i: &&mut Instance| Arc::ptr_eq(&i.script, &script);
-        let Some(instance) = world.running(&pod, &slot).filter(own) else {
-            return;
-        };
-        instance.exit = Some(exit.clone());
-        instance.ended.cancel();
-        instance.container_id.clone()
-    };
-    let (container, attempt) = slot;
-    let fact = Fact::ContainerExited {
-        container,
-        attempt,
-        container_id,
-        started_at,
-        exit,
-        observation: Observation::Direct,
+    let Some(fact) = ended(&shared, &pod, slot, &script, at, ending) else {
+        return;
     };
     tokio::select! {
         biased;
@@ -182,7 +201,52 @@ async fn live(
     }
 }
 
-fn bounded(text: &str) -> &str {
-    let end = text.floor_char_boundary(MESSAGE_LIMIT);
-    &text[..end]
+/// Records the end of a process. Answers what to tell of it, if anybody can hear that.
+fn ended(
+    shared: &Shared,
+    pod: &PodUid,
+    slot: Slot,
+    script: &Arc<StartScript>,
+    at: Timestamp,
+    ending: Ending,
+) -> Option<Fact> {
+    let mut world = shared.world.lock();
+    // Its sandbox was removed, or made anew: nobody asks any more.
+    let own = |i: &&mut Instance| Arc::ptr_eq(&i.script, script);
+    let instance = world.running(pod, &slot).filter(own)?;
+    let Some(status) = ending else {
+        instance.ended.cancel();
+        world.sandbox(pod)?.instances.remove(&slot);
+        world.keep(pod, at);
+        return world.heard(pod).then(|| world.recovered(pod));
+    };
+    end(instance, status, at);
+    let fact = Fact::ContainerExited {
+        container: slot.0,
+        attempt: slot.1,
+        container_id: instance.container_id.clone(),
+        started_at: instance.started_at,
+        exit: instance.exit.clone()?,
+        observation: Observation::Direct,
+    };
+    world.keep(pod, at);
+    world.heard(pod).then_some(fact)
+}
+
+fn end(instance: &mut Instance, status: ExitStatus, at: Timestamp) {
+    instance.exit = Some(Exit {
+        message: instance.script.last_words(status.code).to_owned(),
+        status,
+        finished_at: at,
+    });
+    instance.ended.cancel();
+}
+
+/// The end of a log, as the kubelet takes it for a termination message.
+fn last_lines(log: &[String]) -> String {
+    let text: String = log.iter().map(|line| format!("{line}\n")).collect();
+    let lines = text.lines().count().saturating_sub(FALLBACK_LINES);
+    let text: String = text.split_inclusive('\n').skip(lines).collect();
+    let from = text.ceil_char_boundary(text.len().saturating_sub(FALLBACK_BYTES));
+    text[from..].to_owned()
 }

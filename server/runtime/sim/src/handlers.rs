@@ -2,9 +2,15 @@
 
 use std::time::Duration;
 
-use lifepod_lifecycle::{id::PodUid, input::Outcome, spec::Handler, transition::HookKind};
+use lifepod_lifecycle::{
+    effect::PodRef,
+    id::PodUid,
+    input::Outcome,
+    spec::Handler,
+    transition::{HookKind, ProbeKind},
+};
 
-use crate::{runtime::Shared, world::Slot};
+use crate::{runtime::Shared, script::Answer, world::Slot};
 
 /// Runs a hook; it fails early if its container ends meanwhile.
 pub(crate) async fn hook(
@@ -27,6 +33,11 @@ pub(crate) async fn hook(
     };
     let takes = match handler {
         Handler::Sleep { seconds } => Duration::from_secs(*seconds),
+        // Accepted by Kubernetes' validation, never implemented.
+        Handler::TcpSocket { .. } => {
+            let message = "Cannot run handler: invalid handler".to_owned();
+            return Outcome::Error { message };
+        }
         _ => script.takes,
     };
     let until = shared.clock.now() + takes;
@@ -41,11 +52,78 @@ pub(crate) async fn hook(
     Outcome::Success
 }
 
-/// A probe succeeds while its container runs.
-pub(crate) fn probe(shared: &Shared, pod: &PodUid, slot: &Slot) -> Outcome {
-    match shared.world.lock().running(pod, slot) {
-        Some(_) => Outcome::Success,
-        None => not_running(slot),
+/// One attempt of a probe.
+pub(crate) struct Attempt {
+    pub(crate) slot: Slot,
+    pub(crate) probe: ProbeKind,
+    pub(crate) handler: Handler,
+    pub(crate) timeout: Duration,
+}
+
+/// Answers an attempt of a probe by the container's script.
+pub(crate) async fn probe(shared: &Shared, pod: &PodRef, attempt: &Attempt) -> Outcome {
+    let begun = shared.clock.now();
+    let given = shared
+        .world
+        .lock()
+        .running(&pod.uid, &attempt.slot)
+        .map(|i| {
+            let answers = match attempt.probe {
+                ProbeKind::Startup => &i.script.startup,
+                ProbeKind::Liveness => &i.script.liveness,
+                ProbeKind::Readiness => &i.script.readiness,
+            };
+            let term = i.signals.borrow().stop();
+            (answers.at(begun, i.started_at, term), i.ended.clone())
+        });
+    let Some((answer, ended)) = given else {
+        return not_running(&attempt.slot);
+    };
+    match answer {
+        Answer::Ok => Outcome::Success,
+        Answer::Warn => Outcome::Warning {
+            message: "Probe terminated redirects, Response body: ".to_owned(),
+        },
+        Answer::Error => Outcome::Error {
+            message: "the probe cannot be run, by its script".to_owned(),
+        },
+        Answer::Fail => Outcome::Failure {
+            message: refusal(pod, &attempt.handler),
+        },
+        Answer::Hang => {
+            tokio::select! {
+                biased;
+                () = shared.clock.sleep_until(begun + attempt.timeout) => {}
+                () = ended.cancelled() => return not_running(&attempt.slot),
+            }
+            let message = overdue(&attempt.handler, attempt.timeout);
+            Outcome::Failure { message }
+        }
+    }
+}
+
+/// What a failing probe of each kind says.
+fn refusal(pod: &PodRef, handler: &Handler) -> String {
+    let ip = pod
+        .ips
+        .first()
+        .map_or_else(String::new, ToString::to_string);
+    match handler {
+        Handler::Exec { .. } | Handler::Sleep { .. } => String::new(),
+        Handler::HttpGet(_) => "HTTP probe failed with statuscode: 500".to_owned(),
+        Handler::TcpSocket { .. } => format!("dial tcp {ip}: connect: connection refused"),
+        Handler::Grpc { .. } => "service unhealthy (responded with \"NOT_SERVING\")".to_owned(),
+    }
+}
+
+fn overdue(handler: &Handler, timeout: Duration) -> String {
+    let seconds = timeout.as_secs();
+    match handler {
+        Handler::Exec { command } => {
+            let command = command.join(" ");
+            format!("command timed out: \"{command}\" timed out after {seconds}s")
+        }
+        _ => format!("no answer within {seconds}s"),
     }
 }
 

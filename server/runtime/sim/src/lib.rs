@@ -20,17 +20,21 @@
 //!
 //! # What is left behind
 //!
-//! Everything lives in memory and ends with the process, or with `detach`: after a restart every
-//! sandbox is gone, as after a reboot. An engine that was killed and started again over the same
-//! [`SimRuntime`] finds its containers. Log files are real and follow the kubelet's layout.
+//! Without [`SimConfig::state`] everything lives in memory and ends with the process, as after a
+//! reboot; an engine that was killed and started again over the same [`SimRuntime`] finds its
+//! containers. With it, pods are written down and live on under the next [`SimRuntime`], as real
+//! ones do. Log files are real and follow the kubelet's layout.
 
 mod clock;
 mod containers;
 mod dice;
+mod exec;
+mod faults;
 mod handlers;
 mod images;
 mod log;
 mod process;
+mod records;
 mod runtime;
 mod script;
 mod streams;

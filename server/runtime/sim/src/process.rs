@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lifepod_lifecycle::{time::Timestamp, transition::ExitStatus};
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::{
@@ -14,18 +15,33 @@ const SIGTERM: i32 = 15;
 const SIGKILL: i32 = 9;
 
 /// The strongest signal sent so far, and when.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Signal {
     #[default]
     None,
+    /// Not a signal: the standard input has ended.
+    Input(Timestamp),
     Term(Timestamp),
     Kill(Timestamp),
 }
 
-/// How and when a process ends, as far as is decided.
-type Fate = Option<(Timestamp, ExitStatus)>;
+impl Signal {
+    /// When the process was told to stop.
+    pub(crate) const fn stop(self) -> Option<Timestamp> {
+        match self {
+            Self::None | Self::Input(_) => None,
+            Self::Term(at) | Self::Kill(at) => Some(at),
+        }
+    }
+}
 
-const fn exited(code: i32) -> ExitStatus {
+/// How a process ends: with a status, or without a trace.
+pub(crate) type Ending = Option<ExitStatus>;
+
+/// How and when a process ends, as far as is decided.
+pub(crate) type Fate = Option<(Timestamp, Ending)>;
+
+pub(crate) const fn exited(code: i32) -> ExitStatus {
     ExitStatus {
         code,
         signal: 0,
@@ -33,7 +49,7 @@ const fn exited(code: i32) -> ExitStatus {
     }
 }
 
-const fn killed(signal: i32, oom_killed: bool) -> ExitStatus {
+pub(crate) const fn killed(signal: i32, oom_killed: bool) -> ExitStatus {
     ExitStatus {
         code: 128 + signal,
         signal,
@@ -47,30 +63,38 @@ pub(crate) async fn run(
     script: &StartScript,
     started_at: Timestamp,
     mut signals: watch::Receiver<Signal>,
-) -> (Timestamp, ExitStatus) {
-    let mut fate = natural(script.end, started_at);
+) -> (Timestamp, Ending) {
     loop {
+        let fate = fate(script, started_at, *signals.borrow_and_update());
         tokio::select! {
             biased;
             ended = met(clock, &fate) => return ended,
             // The sender goes only with the whole instance.
             changed = signals.changed() => if changed.is_err() {
-                return (clock.now(), killed(SIGKILL, false));
+                return (clock.now(), Some(killed(SIGKILL, false)));
             },
-        }
-        match *signals.borrow_and_update() {
-            Signal::None => {}
-            Signal::Term(at) => fate = earlier(fate, terminated(script.on_term, at)),
-            Signal::Kill(at) => fate = earlier(fate, Some((at, killed(SIGKILL, false)))),
         }
     }
 }
 
+/// How and when a process ends that was sent a signal, as far as is decided.
+pub(crate) fn fate(script: &StartScript, started_at: Timestamp, signal: Signal) -> Fate {
+    let natural = natural(script.end, started_at);
+    let forced = match signal {
+        Signal::Input(at) if script.end == End::Input => Some((at, Some(exited(0)))),
+        Signal::None | Signal::Input(_) => None,
+        Signal::Term(at) => terminated(script.on_term, at),
+        Signal::Kill(at) => Some((at, Some(killed(SIGKILL, false)))),
+    };
+    earlier(natural, forced)
+}
+
 fn natural(end: End, started_at: Timestamp) -> Fate {
     match end {
-        End::Never => None,
-        End::Exit { after, code } => Some((started_at + after, exited(code))),
-        End::OutOfMemory { after } => Some((started_at + after, killed(SIGKILL, true))),
+        End::Never | End::Input => None,
+        End::Exit { after, code } => Some((started_at + after, Some(exited(code)))),
+        End::OutOfMemory { after } => Some((started_at + after, Some(killed(SIGKILL, true)))),
+        End::Vanish { after } => Some((started_at + after, None)),
     }
 }
 
@@ -80,7 +104,7 @@ fn terminated(on_term: OnTerm, at: Timestamp) -> Fate {
         OnTerm::Die { after } => (after, killed(SIGTERM, false)),
         OnTerm::Exit { after, code } => (after, exited(code)),
     };
-    Some((at + after, status))
+    Some((at + after, Some(status)))
 }
 
 fn earlier(one: Fate, other: Fate) -> Fate {
@@ -91,7 +115,7 @@ fn earlier(one: Fate, other: Fate) -> Fate {
     }
 }
 
-async fn met(clock: &SimClock, fate: &Fate) -> (Timestamp, ExitStatus) {
+async fn met(clock: &SimClock, fate: &Fate) -> (Timestamp, Ending) {
     match fate {
         Some((at, status)) => {
             clock.sleep_until(*at).await;

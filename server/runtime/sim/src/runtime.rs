@@ -4,22 +4,28 @@
 //! of [`Shared`] and end with [`Runtime::detach`]. An operation that is dropped has changed
 //! nothing yet: whatever it changes, it changes after its last await.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use lifepod_lifecycle::{
     effect::{Action, Effect, PodRef},
     id::{OpId, PodUid},
     input::Fact,
     port::{BoxFuture, FactSink, KnownPod, Runtime, RuntimeInfo, RuntimeLost},
+    time::Timestamp,
 };
 use parking_lot::Mutex;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    SimClock, containers, handlers, images,
+    SimClock, containers, faults, handlers, images,
     images::Library,
     log,
     process::Signal,
+    records::Records,
     script,
     world::{Sandbox, Slot, World},
 };
@@ -34,6 +40,9 @@ pub struct SimConfig {
     /// Directory of the log files, one directory per pod in it. Made when first needed;
     /// directories of pods that the engine does not know are removed at recovery.
     pub log_root: PathBuf,
+    /// Directory in which the pods are written down, so that they outlive the process; none to
+    /// let them end with it.
+    pub state: Option<PathBuf>,
 }
 
 /// A runtime in which nothing runs; see the crate's documentation.
@@ -48,6 +57,9 @@ pub(crate) struct Shared {
     pub(crate) log_root: PathBuf,
     pub(crate) world: Mutex<World>,
     pub(crate) library: Mutex<Library>,
+    records: Option<Records>,
+    /// The processes of the loaded pods are not alive yet.
+    asleep: Mutex<bool>,
     sink: Mutex<Option<Arc<dyn FactSink>>>,
     pub(crate) processes: TaskTracker,
     pub(crate) detached: CancellationToken,
@@ -62,7 +74,23 @@ impl Shared {
         }
     }
 
+    /// Writes down what is in the image store, after a change.
+    pub(crate) fn keep_images(&self, library: &Library) {
+        if let Some(records) = &self.records {
+            records.keep_images(&library.kept());
+        }
+    }
+
+    /// Neither begins nor answers while the pod cannot be reached.
     async fn perform(self: &Arc<Self>, effect: Effect) -> Option<Fact> {
+        let uid = effect.pod.uid.clone();
+        faults::reach(self, &uid).await;
+        let fact = self.carry_out(effect).await;
+        faults::reach(self, &uid).await;
+        fact
+    }
+
+    async fn carry_out(self: &Arc<Self>, effect: Effect) -> Option<Fact> {
         let Effect { pod, op, action } = effect;
         match action {
             Action::CreateSandbox { attempt } => Some(self.create_sandbox(&pod, op, attempt).await),
@@ -86,9 +114,20 @@ impl Shared {
                 Some(Fact::HookFinished { op, outcome })
             }
             Action::RunProbe {
-                container, attempt, ..
+                container,
+                attempt,
+                probe,
+                handler,
+                timeout,
+                ..
             } => {
-                let outcome = handlers::probe(self, &pod.uid, &(container, attempt));
+                let attempt = handlers::Attempt {
+                    slot: (container, attempt),
+                    probe,
+                    handler,
+                    timeout,
+                };
+                let outcome = handlers::probe(self, &pod, &attempt).await;
                 Some(Fact::ProbeFinished { op, outcome })
             }
             Action::StopContainer {
@@ -111,9 +150,10 @@ impl Shared {
         }
     }
 
-    async fn create_sandbox(&self, pod: &PodRef, op: OpId, attempt: u32) -> Fact {
+    async fn create_sandbox(self: &Arc<Self>, pod: &PodRef, op: OpId, attempt: u32) -> Fact {
         let failed = |message| Fact::SandboxFailed { op, message };
-        let script = match script::sandbox(pod, self.seed) {
+        let contact = script::contact(pod, self.seed).map(drop);
+        let script = match contact.and_then(|()| script::sandbox(pod, self.seed)) {
             Ok(script) => script,
             Err(error) => return failed(error.to_string()),
         };
@@ -126,18 +166,23 @@ impl Shared {
             .await;
         let mut world = self.world.lock();
         let try_number = world.count(&pod.uid, "sandbox".to_owned());
-        if try_number <= script.failures.unwrap_or(0) {
+        if try_number <= script.failures {
             return failed(format!("attempt {try_number} fails by its script"));
         }
-        match world.create_sandbox(&pod.uid, attempt, pod.spec.host_network) {
-            Some(ips) => Fact::SandboxReady { op, ips },
+        let now = self.clock.now();
+        match world.create_sandbox(&pod.uid, attempt, pod.spec.host_network, now) {
+            Some(ips) => {
+                faults::plan(self, pod, attempt, now);
+                Fact::SandboxReady { op, ips }
+            }
             None => failed("no address is left".to_owned()),
         }
     }
 
     /// No answer: the exit is the answer. A repeated signal keeps the time of the first.
     fn signal(&self, pod: &PodUid, slot: &Slot, signal: Signal) -> Option<Fact> {
-        if let Some(instance) = self.world.lock().running(pod, slot) {
+        let mut world = self.world.lock();
+        if let Some(instance) = world.running(pod, slot) {
             instance.signals.send_if_modified(|sent| {
                 let stronger = std::mem::discriminant(sent) != std::mem::discriminant(&signal)
                     && signal > *sent;
@@ -147,11 +192,22 @@ impl Shared {
                 stronger
             });
         }
+        world.keep(pod, self.clock.now());
         None
     }
 
+    /// The last client has closed the standard input of a process.
+    pub(crate) fn end_input(&self, pod: &PodUid, slot: &Slot) {
+        let signal = Signal::Input(self.clock.now());
+        self.signal(pod, slot, signal);
+    }
+
     fn remove_sandbox(&self, pod: &PodRef, op: OpId, purge: bool) -> Fact {
-        self.world.lock().remove_sandbox(&pod.uid);
+        {
+            let mut world = self.world.lock();
+            world.remove_sandbox(&pod.uid);
+            world.keep(&pod.uid, self.clock.now());
+        }
         match if purge { self.purge(pod) } else { Ok(()) } {
             Ok(()) => Fact::SandboxRemoved { op, purged: purge },
             Err(message) => Fact::CleanupFailed { op, message },
@@ -165,11 +221,12 @@ impl Shared {
         let mut world = self.world.lock();
         world.remove_sandbox(&pod.uid);
         world.pods.remove(&pod.uid);
+        world.keep(&pod.uid, self.clock.now());
         Ok(())
     }
 
     /// Lets go of what belongs to nobody, tells what there is of the rest.
-    fn recover(&self, known: &[KnownPod]) -> Result<Vec<(PodUid, Fact)>, RuntimeLost> {
+    fn recover(self: &Arc<Self>, known: &[KnownPod]) -> Result<Vec<(PodUid, Fact)>, RuntimeLost> {
         let mut world = self.world.lock();
         let strays: Vec<_> = world
             .pods
@@ -181,6 +238,7 @@ impl Shared {
             tracing::info!(pod.uid = %uid, "removed a pod that the engine does not know");
             world.remove_sandbox(&uid);
             world.pods.remove(&uid);
+            world.keep(&uid, self.clock.now());
         }
         let directories: Vec<_> = known
             .iter()
@@ -189,6 +247,11 @@ impl Shared {
         log::keep_only(&self.log_root, &directories).map_err(|error| RuntimeLost {
             message: format!("log directory `{}`: {error}", self.log_root.display()),
         })?;
+        if std::mem::take(&mut *self.asleep.lock()) {
+            for k in known {
+                self.wake(&mut world, &k.pod);
+            }
+        }
         let facts = known.iter().map(|k| {
             let uid = k.pod.uid.clone();
             let fact = world.recovered(&uid);
@@ -196,24 +259,59 @@ impl Shared {
         });
         Ok(facts.collect())
     }
+
+    /// Goes on with a pod that was loaded.
+    fn wake(self: &Arc<Self>, world: &mut World, pod: &PodRef) {
+        containers::adopt(self, world, &pod.uid);
+        world.keep(&pod.uid, self.clock.now());
+        if let Some(sandbox) = world.sandbox(&pod.uid) {
+            faults::plan(self, pod, sandbox.attempt, sandbox.made_at);
+        }
+    }
 }
 
 impl SimRuntime {
-    /// An empty world.
-    #[must_use]
-    pub fn new(config: SimConfig) -> Self {
+    /// The world that was written down, or an empty one.
+    ///
+    /// # Errors
+    /// If the directory of [`SimConfig::state`] cannot be used.
+    pub fn open(config: SimConfig) -> io::Result<Self> {
+        let records = config.state.as_deref().map(Records::open).transpose()?;
+        let mut world = World::default();
+        let mut library = Library::default();
+        if let Some(records) = &records {
+            world.load(records.pods()?);
+            library.load(records.images()?.unwrap_or_default());
+        }
+        world.records.clone_from(&records);
         let shared = Shared {
             clock: config.clock,
             seed: config.seed,
             log_root: config.log_root,
-            world: Mutex::default(),
-            library: Mutex::default(),
+            asleep: Mutex::new(records.is_some()),
+            records,
+            world: Mutex::new(world),
+            library: Mutex::new(library),
             sink: Mutex::default(),
             processes: TaskTracker::new(),
             detached: CancellationToken::new(),
         };
-        Self {
+        Ok(Self {
             shared: Arc::new(shared),
+        })
+    }
+
+    /// The newest time that a simulation wrote down in a directory: the next one over it must not
+    /// begin earlier.
+    #[must_use]
+    pub fn newest_time(state: &Path) -> Option<Timestamp> {
+        Records::open(state).ok()?.time()
+    }
+
+    /// Writes the time down, for [`SimRuntime::newest_time`].
+    pub fn keep_time(&self) {
+        if let Some(records) = &self.shared.records {
+            records.keep_time(self.shared.clock.now());
         }
     }
 }

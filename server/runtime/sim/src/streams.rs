@@ -1,4 +1,4 @@
-//! Streams of simulated containers: log files. Nothing runs that exec or attach could talk to.
+//! Streams of simulated containers: commands, attaching, log files.
 
 use std::path::PathBuf;
 
@@ -7,17 +7,21 @@ use lifepod_lifecycle::{
     port::{BoxFuture, ExecRequest, ExecSession, StreamError, Streams},
 };
 
-use crate::{SimRuntime, log};
+use tokio_util::sync::CancellationToken;
+
+use crate::{SimRuntime, exec, log};
 
 impl SimRuntime {
-    fn refuse(&self, pod: &PodRef, request: ExecRequest, what: &'static str) -> StreamError {
-        let slot = (request.container, request.attempt);
-        let runs = self.shared.world.lock().running(&pod.uid, &slot).is_some();
-        if runs {
-            StreamError::Unsupported { what }
-        } else {
-            StreamError::NotRunning { container: slot.0 }
-        }
+    /// The end of the container that a request is for, if it runs.
+    fn ended(&self, pod: &PodRef, request: &ExecRequest) -> Result<CancellationToken, StreamError> {
+        let slot = (request.container.clone(), request.attempt);
+        let ended = self
+            .shared
+            .world
+            .lock()
+            .running(&pod.uid, &slot)
+            .map(|i| i.ended.clone());
+        ended.ok_or(StreamError::NotRunning { container: slot.0 })
     }
 }
 
@@ -27,7 +31,10 @@ impl Streams for SimRuntime {
         pod: &'a PodRef,
         request: ExecRequest,
     ) -> BoxFuture<'a, Result<ExecSession, StreamError>> {
-        Box::pin(async move { Err(self.refuse(pod, request, "exec")) })
+        Box::pin(async move {
+            let ended = self.ended(pod, &request)?;
+            exec::start(&self.shared, pod, &request, ended)
+        })
     }
 
     fn attach<'a>(
@@ -35,7 +42,10 @@ impl Streams for SimRuntime {
         pod: &'a PodRef,
         request: ExecRequest,
     ) -> BoxFuture<'a, Result<ExecSession, StreamError>> {
-        Box::pin(async move { Err(self.refuse(pod, request, "attach")) })
+        Box::pin(async move {
+            let ended = self.ended(pod, &request)?;
+            exec::attach(&self.shared, pod, &request, ended)
+        })
     }
 
     fn log_file(&self, pod: &PodRef, container: &str, attempt: u32) -> PathBuf {

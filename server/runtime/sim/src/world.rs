@@ -15,7 +15,7 @@ use lifepod_lifecycle::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{process::Signal, script::StartScript};
+use crate::{process::Signal, records::Records, script::StartScript};
 
 /// First and last address of simulated pods, in 198.18.0.0/15: reserved for benchmarks (RFC
 /// 2544), so that nobody reaches a real machine by it.
@@ -38,6 +38,7 @@ pub(crate) struct Instance {
 
 pub(crate) struct Sandbox {
     pub(crate) attempt: u32,
+    pub(crate) made_at: Timestamp,
     pub(crate) ips: Vec<IpAddr>,
     pub(crate) instances: BTreeMap<Slot, Instance>,
 }
@@ -46,7 +47,18 @@ pub(crate) struct Sandbox {
 pub(crate) struct SimPod {
     pub(crate) sandbox: Option<Sandbox>,
     /// Tries so far by what is tried: `pull <container>`, `sandbox`.
-    tries: BTreeMap<String, u32>,
+    pub(crate) tries: BTreeMap<String, u32>,
+    /// The pod cannot be reached.
+    pub(crate) silence: Option<Silence>,
+}
+
+/// Nothing can be asked of the pod, and nothing is heard of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Silence {
+    /// When it ends, if ever.
+    pub(crate) until: Option<Timestamp>,
+    /// Something happened meanwhile.
+    pub(crate) missed: bool,
 }
 
 #[derive(Default)]
@@ -54,9 +66,32 @@ pub(crate) struct World {
     pub(crate) pods: BTreeMap<PodUid, SimPod>,
     addresses: BTreeSet<u32>,
     last: u32,
+    /// Where the pods outlive the process, if they do.
+    pub(crate) records: Option<Records>,
 }
 
 impl World {
+    /// Writes down what is there of a pod, after a change.
+    pub(crate) fn keep(&self, uid: &PodUid, now: Timestamp) {
+        if let Some(records) = &self.records {
+            records.keep(uid, self.pods.get(uid), now);
+        }
+    }
+
+    /// Takes over what was written down.
+    pub(crate) fn load(&mut self, pods: Vec<(PodUid, SimPod)>) {
+        for (_, pod) in &pods {
+            let ips = pod.sandbox.iter().flat_map(|sandbox| &sandbox.ips);
+            for ip in ips {
+                if let IpAddr::V4(ip) = ip {
+                    self.addresses.insert(ip.to_bits());
+                    self.last = self.last.max(ip.to_bits());
+                }
+            }
+        }
+        self.pods = pods.into_iter().collect();
+    }
+
     /// Counts one try and answers how many there were with it.
     pub(crate) fn count(&mut self, pod: &PodUid, what: String) -> u32 {
         let tries = &mut self.pods.entry(pod.clone()).or_default().tries;
@@ -86,12 +121,22 @@ impl World {
             .any(|i| i.exit.is_none() && i.image_id == image_id)
     }
 
+    /// Whether what happens to a pod can be heard of now; if not, it is noted as missed.
+    pub(crate) fn heard(&mut self, pod: &PodUid) -> bool {
+        let silence = self.pods.get_mut(pod).and_then(|pod| pod.silence.as_mut());
+        silence.is_none_or(|silence| {
+            silence.missed = true;
+            false
+        })
+    }
+
     /// Makes a sandbox in place of an earlier one. None if there is no address left.
     pub(crate) fn create_sandbox(
         &mut self,
         pod: &PodUid,
         attempt: u32,
         host_network: bool,
+        now: Timestamp,
     ) -> Option<Vec<IpAddr>> {
         self.remove_sandbox(pod);
         let ips = if host_network {
@@ -101,10 +146,12 @@ impl World {
         };
         let sandbox = Sandbox {
             attempt,
+            made_at: now,
             ips: ips.clone(),
             instances: BTreeMap::new(),
         };
         self.pods.entry(pod.clone()).or_default().sandbox = Some(sandbox);
+        self.keep(pod, now);
         Some(ips)
     }
 

@@ -150,7 +150,7 @@ impl World {
 
 async fn start(journal: &MemoryJournal, settings: SimConfig, placement: Placement) -> Engine {
     let clock: Arc<dyn Clock> = Arc::new(EngineClock(settings.clock.clone()));
-    let runtime = Arc::new(SimRuntime::new(settings));
+    let runtime = Arc::new(SimRuntime::open(settings).expect("opens"));
     let config = EngineConfig {
         placement,
         ..EngineConfig::default()

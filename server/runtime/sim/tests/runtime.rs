@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::{sync::Arc, time::Duration};
+use std::{io::Read as _, sync::Arc, time::Duration};
 
 use lifepod_lifecycle::{
     NewPod, Pod,
@@ -46,7 +46,8 @@ impl Bench {
     async fn new(new: NewPod) -> Self {
         let logs = TempDir::new().expect("temp dir");
         let clock = SimClock::new(ORIGIN);
-        let runtime = Arc::new(SimRuntime::new(config(clock.clone(), logs.path())));
+        let runtime =
+            Arc::new(SimRuntime::open(config(clock.clone(), logs.path())).expect("opens"));
         let (sink, facts) = mpsc::channel(64);
         let recovered = runtime.recover(vec![], Arc::new(Facts(sink))).await;
         assert!(recovered.expect("reachable").is_empty());
@@ -461,27 +462,58 @@ async fn a_log_that_cannot_be_written_fails_the_start() {
     );
 }
 
-#[tokio::test(start_paused = true)]
-async fn exec_and_attach_are_refused_by_name() {
-    let (mut bench, _) = Bench::started(pod("p", &[])).await;
-    let request = ExecRequest {
+fn command(words: &[&str]) -> ExecRequest {
+    ExecRequest {
         container: "app".into(),
         attempt: 0,
         container_id: String::new(),
-        command: vec!["true".into()],
+        command: words.iter().map(|word| (*word).to_owned()).collect(),
         stdin: false,
         tty: None,
-    };
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn commands_run_in_containers_that_run() {
+    let (mut bench, _) = Bench::started(pod("p", &[])).await;
     let runtime = Arc::clone(&bench.runtime);
-    let refused = runtime.exec(&bench.pod, request.clone()).await.err();
-    assert!(matches!(
-        refused,
-        Some(StreamError::Unsupported { what: "exec" })
-    ));
+    let echo = runtime.exec(&bench.pod, command(&["echo", "hello"])).await;
+    let echo = echo.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(echo.exited.await.expect("known").code, 0);
+    let mut said = String::new();
+    std::fs::File::from(echo.stdout)
+        .read_to_string(&mut said)
+        .expect("text");
+    assert_eq!(said, "hello\n");
+    let unknown = runtime.exec(&bench.pod, command(&["reboot"])).await.err();
+    assert!(matches!(unknown, Some(StreamError::CannotStart { .. })));
+    let attached = runtime.attach(&bench.pod, command(&[])).await;
+    let attached = attached.unwrap_or_else(|error| panic!("{error}"));
     bench.term().await;
     bench.exit().await;
-    let refused = runtime.attach(&bench.pod, request).await.err();
-    assert!(matches!(refused, Some(StreamError::NotRunning { .. })));
+    assert_eq!(attached.exited.await.expect("known").code, 143);
+    let late = runtime.attach(&bench.pod, command(&[])).await.err();
+    assert!(matches!(late, Some(StreamError::NotRunning { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn commands_follow_their_script_and_end_with_their_container() {
+    let scripts = [
+        ("app.exec", "run=1h exit=7 err=oops"),
+        ("app", "run=2s exit=1"),
+    ];
+    let (mut bench, _) = Bench::started(pod("p", &scripts)).await;
+    let runtime = Arc::clone(&bench.runtime);
+    let session = runtime.exec(&bench.pod, command(&["anything"])).await;
+    let session = session.unwrap_or_else(|error| panic!("{error}"));
+    bench.exit().await;
+    assert_eq!(session.exited.await.expect("known").code, 137);
+    let mut said = String::new();
+    let stderr = session.stderr.expect("no terminal");
+    std::fs::File::from(stderr)
+        .read_to_string(&mut said)
+        .expect("text");
+    assert_eq!(said, "oops\n");
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,12 +7,22 @@ use lifepod_lifecycle::{
     time::Timestamp,
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::dice;
 
 /// Bytes of every simulated image.
 const SIZE: u64 = 10 << 20;
 /// The repository that the registry does not have, with everything that begins with it and `-`.
 const MISSING: &str = "docker.io/sim/missing";
+
+/// A library as it is written down.
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    /// When each was pulled, by canonical reference.
+    stored: BTreeMap<String, Timestamp>,
+    pushed: BTreeSet<String>,
+}
 
 #[derive(Default)]
 pub(crate) struct Library {
@@ -23,6 +33,26 @@ pub(crate) struct Library {
 }
 
 impl Library {
+    /// As it is written down.
+    pub(crate) fn kept(&self) -> Kept {
+        let stored = self.stored.iter();
+        Kept {
+            stored: stored
+                .map(|(name, image)| (name.clone(), image.pulled_at))
+                .collect(),
+            pushed: self.pushed.clone(),
+        }
+    }
+
+    /// Takes over what was written down.
+    pub(crate) fn load(&mut self, kept: Kept) {
+        for (name, pulled_at) in kept.stored {
+            let image = record(&name, pulled_at);
+            self.stored.insert(name, image);
+        }
+        self.pushed = kept.pushed;
+    }
+
     /// Makes the registry have an image.
     pub(crate) fn push(&mut self, canonical: &str) {
         self.pushed.insert(canonical.to_owned());

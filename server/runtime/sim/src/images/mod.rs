@@ -69,10 +69,12 @@ async fn available(
         .clock
         .sleep_until(shared.clock.now() + script.takes)
         .await;
-    let try_number = shared
-        .world
-        .lock()
-        .count(&pod.uid, format!("pull {container}"));
+    let try_number = {
+        let mut world = shared.world.lock();
+        let count = world.count(&pod.uid, format!("pull {container}"));
+        world.keep(&pod.uid, shared.clock.now());
+        count
+    };
     pulled(shared, &name, script, try_number)
 }
 
@@ -80,10 +82,10 @@ async fn available(
 fn pulled(
     shared: &Shared,
     name: &str,
-    script: script::TriesScript,
+    script: script::ImageScript,
     try_number: u32,
 ) -> Result<(ImageRecord, ImageSource), Failed> {
-    let failed = |message| Failed(ImageFailure::ErrImagePull, message);
+    let failed = |message| Failed(script.failure, message);
     let mut library = shared.library.lock();
     if let Some(failures) = script.failures {
         if try_number <= failures {
@@ -96,6 +98,7 @@ fn pulled(
     let image = library
         .pull(name, shared.clock.now())
         .map_err(|error| failed(error.to_string()))?;
+    shared.keep_images(&library);
     let (took, size): (Duration, _) = (script.takes, image.size);
     let waited = took;
     Ok((image, ImageSource::Pulled { took, waited, size }))
@@ -108,7 +111,9 @@ impl SimRuntime {
     /// [`ImageError::InvalidName`].
     pub fn push_image(&self, reference: &str) -> Result<(), ImageError> {
         let name = canonical(reference)?;
-        self.shared.library.lock().push(&name);
+        let mut library = self.shared.library.lock();
+        library.push(&name);
+        self.shared.keep_images(&library);
         Ok(())
     }
 
@@ -126,7 +131,9 @@ impl SimRuntime {
             let message = format!("image `{reference}` is in use by a running container");
             return Err(ImageError::InUse { message });
         }
-        self.shared.library.lock().remove(&image.id);
+        let mut library = self.shared.library.lock();
+        library.remove(&image.id);
+        self.shared.keep_images(&library);
         Ok(())
     }
 }
@@ -141,7 +148,12 @@ impl Images for SimRuntime {
         Box::pin(async move {
             let name = canonical(reference)?;
             let now = self.shared.clock.now();
-            let image = self.shared.library.lock().pull(&name, now)?;
+            let image = {
+                let mut library = self.shared.library.lock();
+                let image = library.pull(&name, now)?;
+                self.shared.keep_images(&library);
+                image
+            };
             progress(PullProgress {
                 layer: image.id.clone(),
                 downloaded: image.size,

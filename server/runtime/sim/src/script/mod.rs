@@ -1,18 +1,25 @@
-//! What the annotations of a pod say. The language is described at the crate's root.
+//! What the annotations of a pod say. The language is described in docs/simulator.md.
 
+mod answers;
+mod start;
 mod words;
 
 use std::time::Duration;
 
-use lifepod_lifecycle::{effect::PodRef, input::StartFailure};
+use lifepod_lifecycle::{effect::PodRef, input::ImageFailure};
 use thiserror::Error;
 
 use crate::dice::Dice;
+pub(crate) use answers::{Answer, Answers};
+use start::start_script;
+pub(crate) use start::{End, OnTerm, StartScript};
 use words::{Words, starts};
 
 const PREFIX: &str = "sim.lifepod.dev/";
 const IMAGE: &str = ".image";
+const EXEC: &str = ".exec";
 const SANDBOX: &str = "pod.sim.lifepod.dev/sandbox";
+const CONTACT: &str = "pod.sim.lifepod.dev/contact";
 
 /// A script that cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -69,48 +76,40 @@ pub enum Problem {
     },
 }
 
-/// A hook.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct HookScript {
-    pub(crate) takes: Duration,
-    pub(crate) fails: bool,
-}
-
-/// How a process ends by itself.
+/// Pulls of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    Never,
-    Exit { after: Duration, code: i32 },
-    OutOfMemory { after: Duration },
-}
-
-/// What a process does on SIGTERM.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OnTerm {
-    Ignore,
-    Die { after: Duration },
-    Exit { after: Duration, code: i32 },
-}
-
-/// One start of a container.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct StartScript {
-    pub(crate) start: Duration,
-    pub(crate) fails: Option<StartFailure>,
-    pub(crate) end: End,
-    pub(crate) on_term: OnTerm,
-    pub(crate) log: Vec<String>,
-    pub(crate) message: String,
-    pub(crate) post_start: HookScript,
-    pub(crate) pre_stop: HookScript,
-}
-
-/// Something that is tried again until it succeeds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct TriesScript {
+pub(crate) struct ImageScript {
     pub(crate) takes: Duration,
-    /// How many of the first tries fail, if that is said.
+    /// How many of the first pulls fail, if that is said.
     pub(crate) failures: Option<u32>,
+    pub(crate) failure: ImageFailure,
+}
+
+/// Sandboxes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SandboxScript {
+    pub(crate) takes: Duration,
+    /// How many of the first attempts fail.
+    pub(crate) failures: u32,
+    /// When the first one is lost.
+    pub(crate) lost: Option<Duration>,
+}
+
+/// When the pod cannot be reached, from the making of its first sandbox on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ContactScript {
+    pub(crate) lost: Duration,
+    /// Never, if absent.
+    pub(crate) back: Option<Duration>,
+}
+
+/// Commands run in a container by clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ExecScript {
+    pub(crate) takes: Duration,
+    pub(crate) code: i32,
+    pub(crate) out: Vec<String>,
+    pub(crate) err: Vec<String>,
 }
 
 /// Checks every script of a pod without running it.
@@ -122,7 +121,9 @@ pub fn check(pod: &PodRef) -> Result<(), ScriptError> {
         let Some(rest) = key.strip_prefix(PREFIX) else {
             continue;
         };
-        let name = rest.strip_suffix(IMAGE).unwrap_or(rest);
+        let suffixes = [IMAGE, EXEC];
+        let name = suffixes.iter().find_map(|suffix| rest.strip_suffix(suffix));
+        let name = name.unwrap_or(rest);
         if pod.container(name).is_none() {
             let container = name.to_owned();
             return Err(ScriptError {
@@ -132,10 +133,13 @@ pub fn check(pod: &PodRef) -> Result<(), ScriptError> {
         }
         if rest == name {
             start(pod, name, 0, 0)?;
-        } else {
+        } else if rest.ends_with(IMAGE) {
             image(pod, name, 0)?;
+        } else {
+            exec(pod, name, 0)?;
         }
     }
+    contact(pod, 0)?;
     sandbox(pod, 0).map(drop)
 }
 
@@ -168,25 +172,95 @@ pub(crate) fn start(
 }
 
 /// The script of a container's image.
-pub(crate) fn image(pod: &PodRef, container: &str, seed: u64) -> Result<TriesScript, ScriptError> {
+pub(crate) fn image(pod: &PodRef, container: &str, seed: u64) -> Result<ImageScript, ScriptError> {
+    let key = format!("{PREFIX}{container}{IMAGE}");
+    words(pod, key, container, seed, |words, dice| {
+        Ok(ImageScript {
+            takes: words.time("pull", dice)?.unwrap_or_default(),
+            failures: words.count("fail")?,
+            failure: image_failure(words)?,
+        })
+    })
+}
+
+fn image_failure(words: &mut Words) -> Result<ImageFailure, Problem> {
+    let Some(reason) = words.text("error")? else {
+        return Ok(ImageFailure::ErrImagePull);
+    };
+    match reason.as_str() {
+        "pull" => Ok(ImageFailure::ErrImagePull),
+        "unavailable" => Ok(ImageFailure::RegistryUnavailable),
+        "signature" => Ok(ImageFailure::SignatureValidationFailed),
+        "inspect" => Ok(ImageFailure::ImageInspectError),
+        _ => Err(Problem::Value {
+            word: "error".to_owned(),
+            needs: "`pull`, `unavailable`, `signature` or `inspect`",
+        }),
+    }
+}
+
+/// The script of the pod's sandboxes.
+pub(crate) fn sandbox(pod: &PodRef, seed: u64) -> Result<SandboxScript, ScriptError> {
+    words(pod, SANDBOX.to_owned(), "", seed, |words, dice| {
+        Ok(SandboxScript {
+            takes: words.time("create", dice)?.unwrap_or_default(),
+            failures: words.count("fail")?.unwrap_or(0),
+            lost: words.time("lost", dice)?,
+        })
+    })
+}
+
+/// When the pod cannot be reached, if that is said.
+pub(crate) fn contact(pod: &PodRef, seed: u64) -> Result<Option<ContactScript>, ScriptError> {
+    if !pod.annotations.contains_key(CONTACT) {
+        return Ok(None);
+    }
+    words(pod, CONTACT.to_owned(), "", seed, |words, dice| {
+        Ok(Some(ContactScript {
+            lost: words.time("lost", dice)?.unwrap_or_default(),
+            back: words.time("back", dice)?,
+        }))
+    })
+}
+
+/// What commands run by clients do, if that is said.
+pub(crate) fn exec(
+    pod: &PodRef,
+    container: &str,
+    seed: u64,
+) -> Result<Option<ExecScript>, ScriptError> {
+    let key = format!("{PREFIX}{container}{EXEC}");
+    if !pod.annotations.contains_key(&key) {
+        return Ok(None);
+    }
+    words(pod, key, container, seed, |words, dice| {
+        Ok(Some(ExecScript {
+            takes: words.time("run", dice)?.unwrap_or_default(),
+            code: words.code("exit")?.unwrap_or(0),
+            out: words.texts("out")?,
+            err: words.texts("err")?,
+        }))
+    })
+}
+
+/// Reads an annotation of one set of words; it may be absent.
+fn words<T>(
+    pod: &PodRef,
+    annotation: String,
+    container: &str,
+    seed: u64,
+    read: impl FnOnce(&mut Words, &Dice<'_>) -> Result<T, Problem>,
+) -> Result<T, ScriptError> {
     let subject = [&*pod.key.namespace, &pod.key.name, container];
     let dice = Dice {
         seed,
         subject: &subject,
     };
-    let key = format!("{PREFIX}{container}{IMAGE}");
-    parsed(pod, key, |text| tries_script(text, "pull", &dice))
-}
-
-/// The script of the pod's sandbox.
-pub(crate) fn sandbox(pod: &PodRef, seed: u64) -> Result<TriesScript, ScriptError> {
-    let subject = [&*pod.key.namespace, &pod.key.name];
-    let dice = Dice {
-        seed,
-        subject: &subject,
-    };
-    parsed(pod, SANDBOX.to_owned(), |text| {
-        tries_script(text, "create", &dice)
+    parsed(pod, annotation, |text| {
+        let words = text.map_or(Ok(vec![]), starts)?;
+        let mut words = Words::new(words.into_iter().flatten().collect());
+        let script = read(&mut words, &dice)?;
+        words.finish().map(|()| script)
     })
 }
 
@@ -200,106 +274,6 @@ fn parsed<T>(
         annotation,
         problem,
     })
-}
-
-fn tries_script(
-    text: Option<&str>,
-    takes: &'static str,
-    dice: &Dice<'_>,
-) -> Result<TriesScript, Problem> {
-    let Some(text) = text else {
-        return Ok(TriesScript::default());
-    };
-    let words = starts(text)?.into_iter().flatten().collect();
-    let mut words = Words::new(words);
-    let script = TriesScript {
-        takes: words.time(takes, dice)?.unwrap_or_default(),
-        failures: words.count("fail")?,
-    };
-    words.finish().map(|()| script)
-}
-
-fn start_script(mut words: Words, dice: &Dice<'_>) -> Result<StartScript, Problem> {
-    let script = StartScript {
-        start: words.time("start", dice)?.unwrap_or_default(),
-        fails: start_failure(&mut words)?,
-        end: end(&mut words, dice)?,
-        on_term: on_term(&mut words, dice)?,
-        log: words.texts("log")?,
-        message: words.text("message")?.unwrap_or_default(),
-        post_start: HookScript {
-            takes: words.time("post-start", dice)?.unwrap_or_default(),
-            fails: words.flag("post-start-fail")?,
-        },
-        pre_stop: HookScript {
-            takes: words.time("pre-stop", dice)?.unwrap_or_default(),
-            fails: words.flag("pre-stop-fail")?,
-        },
-    };
-    words.finish().map(|()| script)
-}
-
-fn start_failure(words: &mut Words) -> Result<Option<StartFailure>, Problem> {
-    let Some(step) = words.text("start-fail")? else {
-        return Ok(None);
-    };
-    match step.as_str() {
-        "config" => Ok(Some(StartFailure::Config)),
-        "create" => Ok(Some(StartFailure::Create)),
-        "start" => Ok(Some(StartFailure::Start)),
-        _ => Err(Problem::Value {
-            word: "start-fail".to_owned(),
-            needs: "`config`, `create` or `start`",
-        }),
-    }
-}
-
-fn end(words: &mut Words, dice: &Dice<'_>) -> Result<End, Problem> {
-    let forever = words.take_exactly("run", "forever");
-    let (run, code, oom) = (
-        words.time("run", dice)?,
-        words.code("exit")?,
-        words.flag("oom")?,
-    );
-    let conflict = |one, other| Err(Problem::Conflict { one, other });
-    match (run, code, oom) {
-        (_, Some(_), true) => conflict("exit", "oom"),
-        (Some(_), ..) if forever => conflict("run=forever", "run"),
-        (_, Some(_), _) if forever => conflict("run=forever", "exit"),
-        (_, _, true) if forever => conflict("run=forever", "oom"),
-        (None, None, false) => Ok(End::Never),
-        (run, _, true) => Ok(End::OutOfMemory {
-            after: run.unwrap_or_default(),
-        }),
-        (run, code, false) => Ok(End::Exit {
-            after: run.unwrap_or_default(),
-            code: code.unwrap_or(0),
-        }),
-    }
-}
-
-fn on_term(words: &mut Words, dice: &Dice<'_>) -> Result<OnTerm, Problem> {
-    let (ignore, after, code) = (
-        words.flag("ignore-term")?,
-        words.time("term", dice)?,
-        words.code("exit-on-term")?,
-    );
-    let conflict = |other| {
-        let one = "ignore-term";
-        Err(Problem::Conflict { one, other })
-    };
-    match (ignore, after, code) {
-        (true, Some(_), _) => conflict("term"),
-        (true, None, Some(_)) => conflict("exit-on-term"),
-        (true, None, None) => Ok(OnTerm::Ignore),
-        (false, after, None) => Ok(OnTerm::Die {
-            after: after.unwrap_or_default(),
-        }),
-        (false, after, Some(code)) => Ok(OnTerm::Exit {
-            after: after.unwrap_or_default(),
-            code,
-        }),
-    }
 }
 
 #[cfg(test)]

@@ -3,11 +3,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use lifepod_lifecycle::{
     effect::PodRef,
     id::PodKey,
-    input::StartFailure,
+    input::{ImageFailure, StartFailure},
     spec::{ContainerSpec, PodSpec},
 };
 
-use super::*;
+use super::{start::HookScript, *};
 
 fn pod(annotations: &[(&str, &str)]) -> PodRef {
     let container = ContainerSpec {
@@ -44,7 +44,8 @@ const fn ms(millis: u64) -> Duration {
 fn every_word_is_understood() {
     let script = app(
         "start=50ms start-fail=create run=1m2s exit=3 term=100ms exit-on-term=0 log=\"a; b\" \
-         log=c message=bye post-start=10ms pre-stop=1s post-start-fail pre-stop-fail",
+         log=c message=bye post-start=10ms pre-stop=1s post-start-fail pre-stop-fail \
+         startup=fail,5s:ok readiness=term:fail",
         0,
     );
     let hook = |takes| HookScript { takes, fails: true };
@@ -61,8 +62,12 @@ fn every_word_is_understood() {
         },
         log: vec!["a; b".into(), "c".into()],
         message: "bye".into(),
+        fallback: String::new(),
         post_start: hook(ms(10)),
         pre_stop: hook(ms(1000)),
+        startup: Answers::parse("fail,5s:ok").expect("answers"),
+        liveness: Answers::default(),
+        readiness: Answers::parse("term:fail").expect("answers"),
     };
     assert_eq!(script, Ok(expected));
 }
@@ -110,6 +115,12 @@ fn mistakes_are_named() {
         ("log", "`log` needs a text"),
         ("exit=1 exit=2", "`exit` is there twice"),
         ("exit=1 oom", "`exit` and `oom` exclude each other"),
+        ("vanish oom", "`oom` and `vanish` exclude each other"),
+        ("run=1s cat", "`run` and `cat` exclude each other"),
+        (
+            "startup=maybe",
+            "`startup` needs answers such as `ok,10s:fail`: ok, fail, error, warn or hang, each from a time after the start or from `term` on",
+        ),
         (
             "run=forever oom",
             "`run=forever` and `oom` exclude each other",
@@ -136,19 +147,44 @@ fn mistakes_are_named() {
 #[test]
 fn images_and_sandboxes_have_scripts_of_their_own() {
     let pod = pod(&[
-        ("sim.lifepod.dev/app.image", "pull=300ms fail=2"),
-        ("pod.sim.lifepod.dev/sandbox", "create=1s fail=always"),
+        (
+            "sim.lifepod.dev/app.image",
+            "pull=300ms fail=2 error=unavailable",
+        ),
+        (
+            "sim.lifepod.dev/app.exec",
+            "out=\"a b\" err=c exit=7 run=1s",
+        ),
+        (
+            "pod.sim.lifepod.dev/sandbox",
+            "create=1s fail=always lost=1m",
+        ),
+        ("pod.sim.lifepod.dev/contact", "lost=10s back=40s"),
     ]);
-    let expected = TriesScript {
+    let expected = ImageScript {
         takes: ms(300),
         failures: Some(2),
+        failure: ImageFailure::RegistryUnavailable,
     };
     assert_eq!(image(&pod, "app", 0), Ok(expected));
-    let expected = TriesScript {
+    let expected = SandboxScript {
         takes: ms(1000),
-        failures: Some(u32::MAX),
+        failures: u32::MAX,
+        lost: Some(ms(60_000)),
     };
     assert_eq!(sandbox(&pod, 0), Ok(expected));
+    let expected = ContactScript {
+        lost: ms(10_000),
+        back: Some(ms(40_000)),
+    };
+    assert_eq!(contact(&pod, 0), Ok(Some(expected)));
+    let expected = ExecScript {
+        takes: ms(1000),
+        code: 7,
+        out: vec!["a b".into()],
+        err: vec!["c".into()],
+    };
+    assert_eq!(exec(&pod, "app", 0), Ok(Some(expected)));
     assert_eq!(check(&pod), Ok(()));
 }
 

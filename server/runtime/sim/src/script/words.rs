@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Problem;
+use super::{Answers, Problem};
 use crate::dice::Dice;
 
 /// No simulated time is longer: about a hundred years.
@@ -114,6 +114,12 @@ impl Words {
         self.value(name, "an exit code from 0 to 255", code)
     }
 
+    pub(super) fn answers(&mut self, name: &str) -> Result<Answers, Problem> {
+        let needs = "answers such as `ok,10s:fail`: ok, fail, error, warn or hang, each from a \
+                     time after the start or from `term` on";
+        Ok(self.value(name, needs, Answers::parse)?.unwrap_or_default())
+    }
+
     pub(super) fn count(&mut self, name: &str) -> Result<Option<u32>, Problem> {
         self.value(name, "a count or `always`", |text| match text {
             "always" => Some(u32::MAX),
@@ -145,7 +151,7 @@ impl Words {
 }
 
 /// `0`, or whole numbers with units.
-fn duration(text: &str) -> Option<Duration> {
+pub(super) fn duration(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);
     }

@@ -18,6 +18,7 @@ pub(crate) fn config(clock: SimClock, log_root: &Path) -> SimConfig {
         clock,
         seed: 7,
         log_root: log_root.to_owned(),
+        state: None,
     }
 }
 
@@ -25,7 +26,7 @@ pub(crate) fn config(clock: SimClock, log_root: &Path) -> SimConfig {
 /// `sandbox` for the full names.
 pub(crate) fn pod(name: &str, keys: &[(&str, &str)]) -> NewPod {
     let full = |key: &str| match key {
-        "sandbox" => "pod.sim.lifepod.dev/sandbox".to_owned(),
+        "sandbox" | "contact" => format!("pod.sim.lifepod.dev/{key}"),
         _ => format!("sim.lifepod.dev/{key}"),
     };
     let annotations: BTreeMap<_, _> = keys
