@@ -3,11 +3,15 @@
 use super::container::container_status;
 use crate::{
     Pod,
+    spec::RestartRuleAction,
     state::{Class, Sandbox},
     status::{Condition, ContainerState, ContainerStatus, Phase, Truth},
     time::Timestamp,
     transition::Label,
 };
+
+/// Reason of everything that is not known while the runtime is out of reach.
+pub(crate) const NODE_LOST: &str = "NodeLost";
 
 struct Draft {
     kind: &'static str,
@@ -69,7 +73,7 @@ fn initialized(pod: &Pod, phase: Phase) -> Draft {
         .state
         .containers
         .iter()
-        .filter(|c| c.class != Class::Main)
+        .filter(|c| matches!(c.class, Class::Init | Class::Sidecar))
     {
         let status = container_status(pod, container);
         let done = if container.class == Class::Init {
@@ -105,7 +109,7 @@ fn containers_ready(pod: &Pod, phase: Phase) -> Draft {
         .state
         .containers
         .iter()
-        .filter(|c| c.class != Class::Init)
+        .filter(|c| matches!(c.class, Class::Sidecar | Class::Main))
         .map(|c| container_status(pod, c))
         .collect();
     let unready: Vec<_> = statuses.iter().filter(|status| !status.ready).collect();
@@ -116,8 +120,16 @@ fn containers_ready(pod: &Pod, phase: Phase) -> Draft {
     Draft::no(KIND, "ContainersNotReady").because(message)
 }
 
-fn ready(pod: &Pod, containers_ready: &Draft) -> Draft {
+fn ready(pod: &Pod, phase: Phase, containers_ready: &Draft) -> Draft {
     const KIND: &str = "Ready";
+    if phase == Phase::Unknown {
+        let message = pod
+            .state
+            .outage
+            .as_ref()
+            .map(|outage| outage.message.clone());
+        return Draft::no(KIND, NODE_LOST).because(message.unwrap_or_default());
+    }
     if !containers_ready.status {
         return Draft {
             kind: KIND,
@@ -125,14 +137,11 @@ fn ready(pod: &Pod, containers_ready: &Draft) -> Draft {
             ..*containers_ready
         };
     }
-    // Nobody can set foreign conditions yet, so every gate is unmet.
     let unmet: Vec<_> = pod
         .spec
         .readiness_gates
         .iter()
-        .map(|gate| {
-            format!("corresponding condition of pod readiness gate \"{gate}\" does not exist.")
-        })
+        .filter_map(|gate| unmet(pod, gate))
         .collect();
     if unmet.is_empty() {
         Draft::yes(KIND)
@@ -141,33 +150,69 @@ fn ready(pod: &Pod, containers_ready: &Draft) -> Draft {
     }
 }
 
+/// Why a readiness gate is not met, if so.
+fn unmet(pod: &Pod, gate: &str) -> Option<String> {
+    match pod.state.foreign.iter().find(|c| c.kind == gate) {
+        Some(condition) if condition.status == Truth::True => None,
+        Some(condition) => Some(format!(
+            "the status of pod readiness gate \"{gate}\" is not \"True\", but {}",
+            condition.status.as_str()
+        )),
+        None => Some(format!(
+            "corresponding condition of pod readiness gate \"{gate}\" does not exist."
+        )),
+    }
+}
+
+/// Only pods that could restart all their containers at once say whether they do.
+fn all_restarting(pod: &Pod, phase: Phase) -> Option<Draft> {
+    const KIND: &str = "AllContainersRestarting";
+    let rules = pod
+        .spec
+        .all_containers()
+        .flat_map(|c| &c.restart_policy_rules);
+    let mut actions = rules.map(|rule| rule.action);
+    if !actions.any(|action| action == RestartRuleAction::RestartAllContainers) {
+        return None;
+    }
+    Some(match phase {
+        _ if pod.state.restarting_all => Draft {
+            reason: "RestartAllContainersStarted",
+            message: "container exited with restart policy rule".to_owned(),
+            ..Draft::yes(KIND)
+        },
+        Phase::Succeeded => Draft::no(KIND, "PodCompleted"),
+        Phase::Failed => Draft::no(KIND, "PodFailed"),
+        Phase::Pending | Phase::Running | Phase::Unknown => Draft::no(KIND, ""),
+    })
+}
+
 /// The conditions for `phase`; a condition keeps its time while its status stays.
 pub(crate) fn conditions(pod: &Pod, phase: Phase, now: Timestamp) -> Vec<Condition> {
     let containers_ready = containers_ready(pod, phase);
     let drafts = [
         ready_to_start(pod),
         initialized(pod, phase),
-        ready(pod, &containers_ready),
+        ready(pod, phase, &containers_ready),
         containers_ready,
         Draft::yes("PodScheduled"),
     ];
+    let drafts = drafts.into_iter().chain(all_restarting(pod, phase));
     let known = &pod.state.observed.conditions;
-    drafts
-        .into_iter()
-        .map(|draft| {
-            let status = Truth::from(draft.status);
-            let before = known
-                .iter()
-                .find(|c| c.kind == draft.kind && c.status == status);
-            Condition {
-                kind: Label::Borrowed(draft.kind),
-                status,
-                reason: Label::Borrowed(draft.reason),
-                message: draft.message,
-                last_transition: before.map_or(now, |c| c.last_transition),
-            }
-        })
-        .collect()
+    let own = drafts.map(|draft| {
+        let status = Truth::from(draft.status);
+        let before = known
+            .iter()
+            .find(|c| c.kind == draft.kind && c.status == status);
+        Condition {
+            kind: Label::Borrowed(draft.kind),
+            status,
+            reason: Label::Borrowed(draft.reason),
+            message: draft.message,
+            last_transition: before.map_or(now, |c| c.last_transition),
+        }
+    });
+    pod.state.foreign.iter().cloned().chain(own).collect()
 }
 
 /// Whether any container is shown running.

@@ -2,35 +2,53 @@
 
 use crate::{
     Pod,
-    spec::{ContainerSpec, RestartPolicy},
-    state::{Activity, Class, Container, Finished, Hook, Instance},
+    spec::{ContainerSpec, RestartPolicy, RestartRuleAction},
+    state::{Activity, Class, Container, Finished, Hook, Instance, Probes, StopReason},
     status::{ContainerState, ContainerStatus, Stage},
 };
 
-/// Whether a container that exited with `exit_code` is one to start again, by its rules, its
-/// policy, or the pod's policy. An ending pod restarts nothing; that is decided elsewhere.
-pub(crate) fn restartable(pod: &Pod, container: &Container, exit_code: i32) -> bool {
+/// Whether an ended instance is followed by another one, by the container's rules, its policy, or
+/// the pod's policy. An ending pod restarts nothing; that is decided elsewhere.
+pub(crate) fn restartable(pod: &Pod, container: &Container, ended: &Finished) -> bool {
     let Some(spec) = spec_of(pod, container) else {
         return false;
     };
     match container.class {
-        Class::Sidecar => true,
         Class::Ephemeral => false,
-        Class::Init | Class::Main => {
-            if let Some(policy) = spec.restart_policy {
-                let rule = spec
-                    .restart_policy_rules
-                    .iter()
-                    .any(|rule| rule.matches(exit_code));
-                return rule || policy.restarts(exit_code);
+        _ if ended.rerun || ended.stopped == Some(StopReason::RestartAll) => true,
+        Class::Sidecar => true,
+        // An init container that ended well is done, whatever the policy says.
+        Class::Init => ended.exit.status.code != 0 && by_exit_code(pod, spec, ended),
+        Class::Main => match ended.stopped {
+            Some(StopReason::DefinitionChanged) => true,
+            // A kill by a probe is no exit of its own, so the rules on exit codes do not apply.
+            Some(StopReason::StartupFailed | StopReason::LivenessFailed) => {
+                restarts_unhealthy(pod, spec)
             }
-            match (container.class, pod.spec.restart_policy) {
-                // An init container that ended well is done, whatever the policy says.
-                (Class::Init, RestartPolicy::Always) => exit_code != 0,
-                (_, policy) => policy.restarts(exit_code),
-            }
-        }
+            _ => by_exit_code(pod, spec, ended),
+        },
     }
+}
+
+fn by_exit_code(pod: &Pod, spec: &ContainerSpec, ended: &Finished) -> bool {
+    let code = ended.exit.status.code;
+    match spec.restart_policy {
+        Some(policy) => first_rule(spec, code).is_some() || policy.restarts(code),
+        None => pod.spec.restart_policy.restarts(code),
+    }
+}
+
+/// The first restart rule of a container that matches an exit code.
+pub(crate) fn first_rule(spec: &ContainerSpec, code: i32) -> Option<RestartRuleAction> {
+    let mut rules = spec.restart_policy_rules.iter();
+    rules
+        .find(|rule| rule.matches(code))
+        .map(|rule| rule.action)
+}
+
+/// Whether a regular container that a probe kills starts again.
+pub(crate) fn restarts_unhealthy(pod: &Pod, spec: &ContainerSpec) -> bool {
+    spec.restart_policy.unwrap_or(pod.spec.restart_policy) != RestartPolicy::Never
 }
 
 /// Whether an exited container will start again: it is restartable and the pod goes on.
@@ -39,7 +57,7 @@ pub(crate) fn will_restart(pod: &Pod, container: &Container) -> bool {
         && container
             .exit
             .as_ref()
-            .is_some_and(|exit| restartable(pod, container, exit.exit.status.code))
+            .is_some_and(|exit| restartable(pod, container, exit))
 }
 
 pub(crate) fn spec_of<'a>(pod: &'a Pod, container: &Container) -> Option<&'a ContainerSpec> {
@@ -57,7 +75,7 @@ pub(crate) fn spec_of<'a>(pod: &'a Pod, container: &Container) -> Option<&'a Con
 
 /// Whether an instance is running as clients see it. Until its postStart hook returned the
 /// container keeps the state it had before (spec §5).
-fn shows_running(instance: &Instance) -> bool {
+pub(crate) const fn shows_running(instance: &Instance) -> bool {
     match instance.post_start {
         Hook::None | Hook::Succeeded => true,
         Hook::Running { .. } | Hook::Failed => false,
@@ -91,19 +109,15 @@ fn states(pod: &Pod, container: &Container) -> (ContainerState, Option<Finished>
         return (waiting, container.exit.clone());
     }
     match &container.exit {
-        Some(exit) => (
+        Some(exit) if over || !exit.rerun => (
             ContainerState::Terminated(exit.clone()),
             container.previous_exit.clone(),
         ),
-        None => {
+        // What is removed to start again from the first waits as if it had never run.
+        exit => {
             let reason = default_reason(pod).into();
-            (
-                ContainerState::Waiting {
-                    reason,
-                    message: String::new(),
-                },
-                None,
-            )
+            let message = String::new();
+            (ContainerState::Waiting { reason, message }, exit.clone())
         }
     }
 }
@@ -121,8 +135,12 @@ pub(crate) fn stage(pod: &Pod, container: &Container) -> Stage {
             }
         }
         Activity::Idle | Activity::Delayed { .. } => match &container.exit {
-            Some(_) if container.shown.is_some() && will_restart(pod, container) => {
-                Stage::Restarting
+            Some(exit) if container.shown.is_some() || exit.rerun => {
+                if will_restart(pod, container) {
+                    Stage::Restarting
+                } else {
+                    Stage::Exited
+                }
             }
             Some(_) => Stage::Exited,
             None => Stage::Waiting,
@@ -141,23 +159,26 @@ pub(crate) fn container_status(pod: &Pod, container: &Container) -> ContainerSta
         (None, Some(exit)) => exit.container_id.clone(),
         (None, None) => String::new(),
     };
-    let spec_image = spec_of(pod, container)
-        .map(|spec| spec.image.clone())
-        .unwrap_or_default();
+    let made_from = container.live().map(|instance| &instance.image);
+    let image = made_from
+        .filter(|image| !image.is_empty())
+        .or_else(|| spec_of(pod, container).map(|spec| &spec.image));
+    let probes = container.live().map(|instance| &instance.probes);
+    let started = running && probes.is_none_or(Probes::started);
     let created = container.attempt.is_some();
     ContainerStatus {
         name: container.name.clone(),
         stage: stage(pod, container),
-        ready: if container.class == Class::Init {
-            completed
-        } else {
-            running
+        ready: match container.class {
+            Class::Init => completed,
+            Class::Sidecar | Class::Main => started && probes.is_none_or(Probes::ready),
+            Class::Ephemeral => false,
         },
-        started: (container.class != Class::Ephemeral).then_some(running),
+        started: (container.class != Class::Ephemeral).then_some(started),
         state,
         last_state,
         restart_count: container.restart_count(),
-        image: spec_image,
+        image: image.cloned().unwrap_or_default(),
         image_id: container
             .image
             .as_ref()

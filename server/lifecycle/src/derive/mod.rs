@@ -5,8 +5,11 @@ mod container;
 mod phase;
 mod qos;
 
-pub(crate) use conditions::{any_running, conditions};
-pub(crate) use container::{container_status, restartable, spec_of, will_restart};
+pub(crate) use conditions::{NODE_LOST, any_running, conditions};
+pub(crate) use container::{
+    container_status, first_rule, restartable, restarts_unhealthy, shows_running, spec_of,
+    will_restart,
+};
 pub(crate) use phase::phase;
 pub use qos::qos_class;
 

@@ -27,10 +27,12 @@ impl Counts {
             (ContainerState::Waiting { .. }, last) => last.as_ref(),
             (ContainerState::Running { .. }, _) => None,
         };
-        match ended.map(|finished| finished.exit.status.code) {
+        match ended {
             None => self.pending_init += 1,
-            Some(0) => {}
-            Some(code) => self.failed_init_final += u32::from(!restartable(pod, container, code)),
+            Some(finished) if finished.exit.status.code == 0 => {}
+            Some(finished) => {
+                self.failed_init_final += u32::from(!restartable(pod, container, finished));
+            }
         }
     }
 
@@ -63,10 +65,9 @@ impl Counts {
             (ContainerState::Waiting { .. }, Some(last)) => (last, false),
             (ContainerState::Terminated(finished), _) => (finished, true),
         };
-        let code = ended.exit.status.code;
         self.stopped += 1;
-        self.stopped_final += u32::from(!restartable(pod, container, code));
-        self.succeeded += u32::from(counts_as_success && code == 0);
+        self.stopped_final += u32::from(!restartable(pod, container, ended));
+        self.succeeded += u32::from(counts_as_success && ended.exit.status.code == 0);
     }
 }
 

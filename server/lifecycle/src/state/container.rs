@@ -62,7 +62,7 @@ pub enum Activity {
         image: String,
     },
     /// A process exists.
-    Live(Instance),
+    Live(Box<Instance>),
 }
 
 /// Image of a container, once known.

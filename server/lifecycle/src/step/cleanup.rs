@@ -10,11 +10,26 @@ use crate::{
 /// Hides the object once its grace period is zero, and cleans up once nothing runs. True if
 /// anything was done.
 pub(super) fn advance(cx: &mut Context<'_>) -> bool {
+    let no_grace = spend_grace(cx);
     let hides = !cx.pod.state.hidden
         && may_purge(cx.pod)
         && cx.pod.meta.deletion.is_some_and(|d| d.grace == 0);
     cx.pod.state.hidden |= hides;
-    hides | clean(cx)
+    no_grace | hides | clean(cx)
+}
+
+/// A pod that only its finalizers hold has no grace period left. True if it had one.
+fn spend_grace(cx: &mut Context<'_>) -> bool {
+    let held = cx.pod.state.sandbox == Sandbox::Removed && !cx.pod.meta.finalizers.is_empty();
+    let now = cx.now;
+    match &mut cx.pod.meta.deletion {
+        Some(deletion) if held && deletion.grace != 0 => {
+            deletion.grace = 0;
+            deletion.deadline = deletion.deadline.min(now);
+            true
+        }
+        _ => false,
+    }
 }
 
 fn clean(cx: &mut Context<'_>) -> bool {

@@ -93,6 +93,7 @@ pub(super) fn end_pod(cx: &mut Context<'_>, reason: EndReason, grace: u32) {
         },
     };
     cx.ended_now |= known.is_none();
+    cx.pod.state.restarting_all = false;
     cx.pod.state.ending = Some(ending);
     // Also a stop that began before the end, after a failed postStart hook for example.
     super::stop::shorten(cx, ending.grace);

@@ -22,13 +22,14 @@ pub(super) struct Context<'a> {
     pub(super) occurred_at: Option<Timestamp>,
     pub(super) observation: Observation,
     pub(super) more: bool,
+    /// Bookkeeping changed, which needs no revision.
+    pub(super) kept: bool,
     /// The pod began to end in this step.
     pub(super) ended_now: bool,
     /// Kubernetes paths of what an update changed of the desired state.
     pub(super) changed_fields: Vec<String>,
     before: View,
     owed_before: Vec<OpId>,
-    first_op: u64,
 }
 
 impl<'a> Context<'a> {
@@ -56,7 +57,6 @@ impl<'a> Context<'a> {
     ) -> Self {
         let owed_before = owed::actions(pod).into_iter().map(|(op, _)| op).collect();
         Self {
-            first_op: pod.state.next_op,
             pod,
             settings,
             now,
@@ -64,6 +64,7 @@ impl<'a> Context<'a> {
             occurred_at: None,
             observation: Observation::Direct,
             more: false,
+            kept: false,
             ended_now: false,
             changed_fields: Vec::new(),
             before,
@@ -135,23 +136,25 @@ impl<'a> Context<'a> {
 
     /// Settles the observable state and says what the step did.
     pub(super) fn finish(mut self, changed: bool) -> Verdict {
-        if !changed {
+        if !changed && !self.kept {
             return Verdict::default();
         }
-        super::settle::settle(&mut self);
-        let transitions = view::transitions(&self.before, &View::of(self.pod), &self);
+        let mut transitions = Vec::new();
+        if changed {
+            super::settle::settle(&mut self);
+            transitions = view::transitions(&self.before, &View::of(self.pod), &self);
+        }
         let owed = owed::actions(self.pod);
-        let cancelled = self
-            .owed_before
+        let before = std::mem::take(&mut self.owed_before);
+        let gone = before
             .iter()
-            .filter(|op| owed.iter().all(|(o, _)| o != *op))
-            .copied()
-            .collect();
-        let fresh = owed.into_iter().filter(|(op, _)| op.0 >= self.first_op);
+            .filter(|op| owed.iter().all(|(o, _)| o != *op));
+        let cancelled = gone.copied().collect();
+        let fresh = owed.into_iter().filter(|(op, _)| !before.contains(op));
         let removed = self.pod.state.purge == Purge::Done;
         Verdict {
             changed,
-            kept: false,
+            kept: !changed,
             transitions,
             effects: owed::effects(self.pod, fresh),
             cancelled,

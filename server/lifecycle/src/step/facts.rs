@@ -1,6 +1,6 @@
 //! Facts: what happened is recorded if it answers an operation in flight, else it is late.
 
-use super::{Applied, context::Context, hook, images, recover, run, sandbox};
+use super::{Applied, context::Context, hook, images, outage, probe, recover, run, sandbox};
 use crate::{
     id::OpId,
     input::Fact,
@@ -51,12 +51,12 @@ pub(super) fn apply(cx: &mut Context<'_>, fact: &Fact) -> Applied {
             run::exited(cx, container, &instance, exit, *observation)
         }
         Fact::HookFinished { op, outcome } => hook::finished(cx, *op, outcome),
-        // Probes are refused at admission until their rules exist, so no probe can finish.
-        Fact::ProbeFinished { .. } => Applied::Nothing,
+        Fact::ProbeFinished { op, outcome } => probe::finished(cx, *op, outcome),
         Fact::SandboxRemoved { op, purged } => removed(cx, *op, *purged),
         Fact::CleanupFailed { op, message } => super::cleanup::failed(cx, *op, message),
         Fact::PodPurged { op } => purged(cx, *op),
-        Fact::ContactLost { .. } | Fact::ContactRestored => Applied::Nothing,
+        Fact::ContactLost { message } => outage::lost(cx, message),
+        Fact::ContactRestored => outage::restored(cx),
         Fact::Recovered { sandbox, instances } => {
             recover::recovered(cx, sandbox.as_deref(), instances)
         }
@@ -83,6 +83,7 @@ fn removed(cx: &mut Context<'_>, op: OpId, purged: bool) -> Applied {
         return Applied::Nothing;
     }
     cx.pod.state.sandbox = Sandbox::Removed;
+    run::account(cx);
     if purged {
         cx.pod.state.purge = Purge::Done;
     }

@@ -1,6 +1,6 @@
 //! postStart and preStop (spec §5).
 
-use super::{Applied, context::Context, facts::slot_of, stop};
+use super::{Applied, context::Context, facts::slot_of, probe, stop};
 use crate::{
     derive::spec_of,
     event::EventKind,
@@ -30,6 +30,9 @@ pub(super) fn finished(cx: &mut Context<'_>, op: OpId, outcome: &Outcome) -> App
         return Applied::Nothing;
     };
     let post_start = instance.post_start == (Hook::Running { op });
+    if let Outcome::Warning { message } = outcome {
+        cx.warning("LifecycleHTTPFallback", message);
+    }
     match (post_start, failure(outcome)) {
         (true, None) => post_start_succeeded(cx, index),
         (true, Some(message)) => post_start_failed(cx, index, message),
@@ -60,6 +63,7 @@ fn post_start_succeeded(cx: &mut Context<'_>, index: usize) {
     if let Activity::Live(instance) = &mut container.activity {
         instance.post_start = Hook::Succeeded;
     }
+    probe::begin(cx, index);
 }
 
 fn post_start_failed(cx: &mut Context<'_>, index: usize, message: &str) {
@@ -80,7 +84,8 @@ fn post_start_failed(cx: &mut Context<'_>, index: usize, message: &str) {
         instance.post_start = Hook::Failed;
     }
     let grace = cx.pod.grace_period();
-    stop::begin(cx, index, StopReason::PostStartFailed, grace);
+    let reason = StopReason::PostStartFailed;
+    stop::begin(cx, index, reason, grace, stop::PreStop::Run);
 }
 
 /// The kubelet's text of a failed hook.

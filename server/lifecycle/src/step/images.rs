@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::{Applied, context::Context, facts::slot_of};
 use crate::{
-    backoff::RetryBackoff,
+    backoff::{RetryBackoff, SYNC_RETRY},
     derive::spec_of,
     event::EventKind,
     id::OpId,
     input::{ImageFailure, ImageSource},
-    state::{Activity, ImageFacts, Sandbox, Shown},
+    state::{Activity, Container, ImageFacts, Sandbox, Shown},
     transition::Label,
 };
 
@@ -22,6 +22,19 @@ const REASONS: [&str; 7] = [
     "RegistryUnavailable",
     "SignatureValidationFailed",
 ];
+
+/// Failures of a pull itself.
+const PULLS: [ImageFailure; 3] = [
+    ImageFailure::ErrImagePull,
+    ImageFailure::RegistryUnavailable,
+    ImageFailure::SignatureValidationFailed,
+];
+
+/// Whether the container waits because of its image.
+pub(super) fn has_failed(container: &Container) -> bool {
+    let shown = container.shown.as_ref();
+    shown.is_some_and(|shown| REASONS.contains(&&*shown.reason))
+}
 
 fn image_of(cx: &Context<'_>, index: usize) -> String {
     let container = &cx.pod.state.containers[index];
@@ -83,11 +96,7 @@ pub(super) fn ready(
         reference: image_ref.to_owned(),
     });
     container.pull = None;
-    if container
-        .shown
-        .as_ref()
-        .is_some_and(|shown| REASONS.contains(&&*shown.reason))
-    {
+    if has_failed(container) {
         container.shown = None;
     }
     // Without a sandbox the image has to wait; the start comes with the next one.
@@ -132,10 +141,16 @@ pub(super) fn failed(
     );
     let now = cx.now;
     let container = &mut cx.pod.state.containers[index];
-    let entry = RetryBackoff::after_failure(container.pull, now);
-    container.pull = Some(entry);
     container.image = None;
-    container.activity = Activity::Delayed { until: entry.due() };
+    // Only pulls back off; the rest is looked at again with every sync.
+    let until = if PULLS.contains(&failure) {
+        let entry = RetryBackoff::after_failure(container.pull, now);
+        container.pull = Some(entry);
+        entry.due()
+    } else {
+        now + SYNC_RETRY
+    };
+    container.activity = Activity::Delayed { until };
     container.shown = Some(Shown {
         reason: Label::Borrowed(failure.as_str()),
         message: message.to_owned(),
@@ -149,13 +164,8 @@ pub(super) fn back_off(cx: &mut Context<'_>, index: usize) -> bool {
     let Some(shown) = &container.shown else {
         return false;
     };
-    let pulled = [
-        "ErrImagePull",
-        "RegistryUnavailable",
-        "SignatureValidationFailed",
-    ];
-    if !pulled.contains(&&*shown.reason) || !matches!(container.activity, Activity::Delayed { .. })
-    {
+    let pulled = PULLS.iter().any(|failure| failure.as_str() == shown.reason);
+    if !pulled || !matches!(container.activity, Activity::Delayed { .. }) {
         return false;
     }
     let image = image_of(cx, index);

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   apply(input) ── a fact about a container is its own revision ──► settle ──► more
-//!        └─ otherwise ─► advance: ending? stop, cleanup : sandbox, init, startup ──► settle
+//!        └─ otherwise ─► advance: ending? stop, cleanup : sandbox, startup, probes ──► settle
 //! ```
 //! Two changes of one subject never share a revision: a step that leaves work for the rules
 //! says `more`, and the engine continues in the same turn. Late or repeated facts change nothing.
@@ -10,12 +10,16 @@
 mod cleanup;
 mod command;
 mod context;
+mod definition;
 mod facts;
 mod hook;
 mod images;
+mod outage;
 mod owed;
+mod probe;
 mod recover;
 mod restart;
+mod restart_all;
 mod run;
 mod sandbox;
 mod settle;
@@ -42,6 +46,8 @@ use crate::{
 enum Applied {
     /// Nothing: late, repeated, or already so.
     Nothing,
+    /// Bookkeeping, which is no revision.
+    Kept,
     /// Something; the rules may act in the same revision.
     Together,
     /// Something that is a revision of its own.
@@ -81,6 +87,10 @@ pub(crate) fn step(
             advance(&mut cx);
             true
         }
+        Applied::Kept => {
+            cx.kept = true;
+            advance(&mut cx)
+        }
         Applied::Nothing => matches!(input, Input::Tick | Input::Continue(_)) && advance(&mut cx),
     };
     Ok(cx.finish(acted))
@@ -90,11 +100,21 @@ pub(crate) fn step(
 fn advance(cx: &mut Context<'_>) -> bool {
     restart::deadline(cx);
     restart::completion(cx);
-    let acted = if cx.pod.state.ending.is_some() {
+    let mut acted = outage::advance(cx);
+    acted |= if cx.pod.state.ending.is_some() {
         stop::advance(cx) | cleanup::advance(cx)
+    } else if cx.pod.state.outage.is_some() {
+        // Nothing new begins while nobody knows what there is.
+        stop::advance_stopping(cx)
+    } else if cx.pod.state.restarting_all {
+        stop::advance_stopping(cx) | restart_all::advance(cx)
     } else {
-        sandbox::advance(cx) | stop::advance_stopping(cx) | startup::advance(cx)
+        sandbox::advance(cx)
+            | definition::advance(cx)
+            | stop::advance_stopping(cx)
+            | startup::advance(cx)
     };
+    probe::advance(cx);
     cx.more |= acted;
     acted || cx.ended_now
 }

@@ -1,11 +1,12 @@
 //! What a pod owes, read off its state: the outbox that cannot disagree with the record.
 
+use super::probe;
 use crate::{
     Pod,
     derive::spec_of,
     effect::{Action, Effect},
     id::OpId,
-    state::{Activity, Container, Hook, Instance, Purge, Sandbox, StopStage},
+    state::{Activity, Container, Hook, Instance, Probes, Purge, Sandbox, StopStage},
     time::Timestamp,
     transition::HookKind,
 };
@@ -107,6 +108,24 @@ fn instance_actions(
             ));
         }
     }
+    for kind in Probes::KINDS {
+        let flight = instance.probes.get(kind).and_then(|state| state.flight);
+        let wanted = flight.filter(|_| probe::is_wanted(pod, instance, kind));
+        if let (Some(op), Some(probe)) = (wanted, probe::spec_probe(spec, kind)) {
+            let (container, container_id) = (container.clone(), container_id.clone());
+            list.push((
+                op,
+                Action::RunProbe {
+                    container,
+                    attempt,
+                    container_id,
+                    probe: kind,
+                    handler: probe.handler.clone(),
+                    timeout: probe.timeout,
+                },
+            ));
+        }
+    }
     match instance.stop.as_ref().map(|stop| &stop.stage) {
         Some(StopStage::Signalled { op }) => {
             list.push((
@@ -163,9 +182,9 @@ pub(crate) fn next_deadline(pod: &Pod, now: Timestamp) -> Option<Timestamp> {
     for container in &state.containers {
         match &container.activity {
             Activity::Delayed { until } => times.push(*until),
-            Activity::Live(Instance {
-                stop: Some(stop), ..
-            }) => times.push(stop.deadline),
+            Activity::Live(instance) => {
+                times.extend(instance.stop.as_ref().map(|stop| stop.deadline));
+            }
             _ => {}
         }
     }
@@ -174,5 +193,7 @@ pub(crate) fn next_deadline(pod: &Pod, now: Timestamp) -> Option<Timestamp> {
     {
         times.push(start + limit);
     }
+    times.extend(state.outage.as_ref().map(|outage| outage.limit));
+    times.extend(probe::next_due(pod));
     times.into_iter().filter(|time| *time > now).min()
 }

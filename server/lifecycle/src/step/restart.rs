@@ -3,14 +3,13 @@
 use super::{command::end_pod, context::Context};
 use crate::{
     backoff::CrashBackoff,
-    derive::restartable,
     event::EventKind,
-    state::{Activity, Class, Container, EndReason, Shown},
-    time::go_duration,
+    state::{Activity, Class, Container, EndReason, Shown, StopReason},
+    time::{Timestamp, go_duration},
     transition::{CauseKind, Label},
 };
 
-fn grace(cx: &Context<'_>) -> u32 {
+pub(super) fn grace(cx: &Context<'_>) -> u32 {
     u32::try_from(cx.pod.grace_period().as_secs()).unwrap_or(u32::MAX)
 }
 
@@ -34,18 +33,14 @@ pub(super) fn deadline(cx: &mut Context<'_>) {
 
 /// A container that will never run again.
 fn is_final(cx: &Context<'_>, container: &Container) -> bool {
-    !container.may_run()
-        && !matches!(container.activity, Activity::Pulling { .. })
-        && container
-            .exit
-            .as_ref()
-            .is_some_and(|exit| !restartable(cx.pod, container, exit.exit.status.code))
+    let idle = !container.may_run() && !matches!(container.activity, Activity::Pulling { .. });
+    idle && super::startup::is_done(cx, container)
 }
 
 /// Every regular container is done, or an init container failed for good: the pod ends.
 pub(super) fn completion(cx: &mut Context<'_>) {
     let state = &cx.pod.state;
-    if state.ending.is_some() {
+    if state.ending.is_some() || state.restarting_all {
         return;
     }
     let failed_init = state.containers.iter().any(|c| {
@@ -63,13 +58,30 @@ pub(super) fn completion(cx: &mut Context<'_>) {
     }
 }
 
+/// The end from which the next start of a container is counted, if it has to be counted at all.
+///
+/// What a probe killed starts again in the pass that killed it, which still knew the end before
+/// that one: only when it lived shorter than its back-off does it wait, and then from its own end.
+fn counted_from(container: &Container) -> Option<Timestamp> {
+    let exit = container.exit.as_ref().filter(|exit| !exit.rerun)?;
+    let by_probe = matches!(
+        exit.stopped,
+        Some(StopReason::StartupFailed | StopReason::LivenessFailed)
+    );
+    if !by_probe {
+        return Some(exit.seen_at);
+    }
+    let before = container.previous_exit.as_ref()?.seen_at;
+    let outlived = exit.seen_at >= CrashBackoff::due(container.crash, before);
+    Some(if outlived { before } else { exit.seen_at })
+}
+
 /// Books the start of an exited container in its back-off.
 pub(super) fn stamp(cx: &mut Context<'_>, index: usize) {
     let (now, max) = (cx.now, cx.settings.max_restart_delay);
     let container = &mut cx.pod.state.containers[index];
-    if let Some(exit) = &container.exit {
-        let entry = CrashBackoff::advanced(container.crash, exit.seen_at, now, max);
-        container.crash = Some(entry);
+    if let Some(ended) = counted_from(container) {
+        container.crash = Some(CrashBackoff::advanced(container.crash, ended, now, max));
     }
 }
 
@@ -80,10 +92,10 @@ pub(super) fn back_off(cx: &mut Context<'_>, index: usize) -> bool {
     if container.activity != Activity::Idle || super::startup::is_done(cx, container) {
         return false;
     }
-    let Some(exit) = &container.exit else {
+    let Some(ended) = counted_from(container) else {
         return false;
     };
-    let due = CrashBackoff::due(container.crash, exit.seen_at);
+    let due = CrashBackoff::due(container.crash, ended);
     if cx.now >= due {
         return false;
     }

@@ -1,4 +1,5 @@
-//! Stopping containers: preStop inside the grace period, stop signal, SIGKILL (spec §5, §7.2).
+//! Stopping containers: preStop inside the grace period, sidecars in their order, stop signal,
+//! SIGKILL (spec §5, §7.2, §7.3). All hooks start together; only the signals are ordered.
 
 use std::time::Duration;
 
@@ -16,9 +17,19 @@ const MINIMUM: Duration = Duration::from_secs(2);
 /// SIGKILL is repeated after this time, should the process still be there.
 const REPEAT_KILL: Duration = Duration::from_secs(5);
 
+/// What becomes of the preStop hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PreStop {
+    /// It runs, within the grace period.
+    Run,
+    /// It does not: there is no grace.
+    Skip,
+}
+
 /// Stops what runs, calls off what has not started yet. True if anything was done.
 pub(super) fn advance(cx: &mut Context<'_>) -> bool {
     let grace = cx.pod.state.ending.map_or(1, |ending| ending.grace);
+    let grace = Duration::from_secs(grace.into());
     let mut acted = advance_stopping(cx);
     for index in 0..cx.pod.state.containers.len() {
         let container = &cx.pod.state.containers[index];
@@ -27,15 +38,10 @@ pub(super) fn advance(cx: &mut Context<'_>) -> bool {
                 cx.pod.state.containers[index].activity = Activity::Idle;
                 acted = true;
             }
-            Activity::Live(instance) if instance.stop.is_none() && may_stop(cx, index) => {
+            Activity::Live(instance) if instance.stop.is_none() => {
                 let message = format!("Stopping container {}", container.name);
                 cx.container_event(index, EventKind::Normal, "Killing", message);
-                begin(
-                    cx,
-                    index,
-                    StopReason::PodEnding,
-                    Duration::from_secs(grace.into()),
-                );
+                begin(cx, index, StopReason::PodEnding, grace, PreStop::Run);
                 acted = true;
             }
             _ => {}
@@ -44,43 +50,47 @@ pub(super) fn advance(cx: &mut Context<'_>) -> bool {
     acted
 }
 
-/// Sidecars stop after all regular containers, in reverse order.
-fn may_stop(cx: &Context<'_>, index: usize) -> bool {
+/// Whether others stop before the container in slot `index`: sidecars stop after all regular
+/// containers, in reverse order. What does not run is not waited for.
+fn has_to_wait(cx: &Context<'_>, index: usize) -> bool {
     let containers = &cx.pod.state.containers;
-    containers[index].class != Class::Sidecar
-        || containers[index + 1..]
-            .iter()
-            .filter(|c| c.class != Class::Init)
-            .all(|c| !c.may_run())
+    let ends = stop_of(&containers[index]).is_some_and(|s| s.reason == StopReason::PodEnding);
+    let mut before = containers[index + 1..]
+        .iter()
+        .filter(|c| matches!(c.class, Class::Sidecar | Class::Main));
+    ends && containers[index].class == Class::Sidecar && before.any(Container::may_run)
 }
 
-/// Moves stops along whose time has come.
+/// Moves stops along whose time or turn has come.
 pub(super) fn advance_stopping(cx: &mut Context<'_>) -> bool {
     let mut acted = false;
     for index in 0..cx.pod.state.containers.len() {
         let Some(stop) = stop_of(&cx.pod.state.containers[index]).cloned() else {
             continue;
         };
-        if cx.now < stop.deadline {
-            continue;
-        }
-        acted = true;
-        cx.because(CauseKind::GracePeriod);
-        match stop.stage {
-            StopStage::PreStop => {
-                cx.container_event(
-                    index,
-                    EventKind::Warning,
-                    "FailedPreStopHook",
-                    "PreStopHook failed",
-                );
-                hook_done(cx, index, Hook::Failed);
-            }
-            StopStage::Ordered => signal(cx, index),
-            StopStage::Signalled { .. } | StopStage::Killed { .. } => kill(cx, index),
+        if stop.stage == StopStage::Ordered && !has_to_wait(cx, index) {
+            signal(cx, index);
+            acted = true;
+        } else if cx.now >= stop.deadline {
+            cx.because(CauseKind::GracePeriod);
+            expired(cx, index, &stop.stage);
+            acted = true;
         }
     }
     acted
+}
+
+/// The time of a stage has run out.
+fn expired(cx: &mut Context<'_>, index: usize, stage: &StopStage) {
+    match stage {
+        // The hook is left to itself; there is no time left to wait for others either.
+        StopStage::PreStop => {
+            set_hook(cx, index, Hook::Failed);
+            signal(cx, index);
+        }
+        StopStage::Ordered => signal(cx, index),
+        StopStage::Signalled { .. } | StopStage::Killed { .. } => kill(cx, index),
+    }
 }
 
 fn stop_of(container: &Container) -> Option<&Stop> {
@@ -88,10 +98,17 @@ fn stop_of(container: &Container) -> Option<&Stop> {
 }
 
 /// Begins to stop the process of slot `index`: its preStop hook, or the signal at once.
-pub(super) fn begin(cx: &mut Context<'_>, index: usize, reason: StopReason, grace: Duration) {
+pub(super) fn begin(
+    cx: &mut Context<'_>,
+    index: usize,
+    reason: StopReason,
+    grace: Duration,
+    pre_stop: PreStop,
+) {
     let now = cx.now;
     let container = &cx.pod.state.containers[index];
-    let has_hook = spec_of(cx.pod, container).is_some_and(|spec| spec.lifecycle.pre_stop.is_some());
+    let has_hook = pre_stop == PreStop::Run
+        && spec_of(cx.pod, container).is_some_and(|spec| spec.lifecycle.pre_stop.is_some());
     let hook = if has_hook {
         Hook::Running { op: cx.op() }
     } else {
@@ -112,16 +129,28 @@ pub(super) fn begin(cx: &mut Context<'_>, index: usize, reason: StopReason, grac
         stage: StopStage::PreStop,
     });
     if !has_hook {
-        signal(cx, index);
+        signal_in_turn(cx, index);
     }
 }
 
-/// The preStop hook is over, one way or the other.
+/// The preStop hook has returned, one way or the other.
 pub(super) fn hook_done(cx: &mut Context<'_>, index: usize, hook: Hook) {
+    set_hook(cx, index, hook);
+    signal_in_turn(cx, index);
+}
+
+fn set_hook(cx: &mut Context<'_>, index: usize, hook: Hook) {
     if let Activity::Live(instance) = &mut cx.pod.state.containers[index].activity {
         instance.pre_stop = hook;
     }
-    signal(cx, index);
+}
+
+fn signal_in_turn(cx: &mut Context<'_>, index: usize) {
+    if has_to_wait(cx, index) {
+        set_stage(cx, index, StopStage::Ordered, |stop| stop.deadline);
+    } else {
+        signal(cx, index);
+    }
 }
 
 fn signal(cx: &mut Context<'_>, index: usize) {

@@ -10,7 +10,7 @@ use crate::{
     Denied,
     input::{ForeignCondition, Update},
     spec::{ContainerSpec, PodSpec},
-    state::{Class, Container},
+    state::{Activity, Class, Container},
     status::Condition,
 };
 
@@ -92,18 +92,17 @@ fn spec(cx: &mut Context<'_>, wanted: &PodSpec) -> bool {
             "spec.terminationGracePeriodSeconds".to_owned(),
         ),
     ];
-    images(
-        &mut spec.init_containers,
-        &wanted.init_containers,
-        "initContainers",
-        &mut fields,
-    );
-    images(
-        &mut spec.containers,
-        &wanted.containers,
-        "containers",
-        &mut fields,
-    );
+    let lists = [
+        (
+            &mut spec.init_containers,
+            &wanted.init_containers,
+            "initContainers",
+        ),
+        (&mut spec.containers, &wanted.containers, "containers"),
+    ];
+    for (list, wanted, field) in lists {
+        images(cx, list, wanted, field, &mut fields);
+    }
     for (name, value) in &wanted.extra {
         if spec.extra.get(name) != Some(value) {
             spec.extra.insert(name.clone(), value.clone());
@@ -120,7 +119,10 @@ fn spec(cx: &mut Context<'_>, wanted: &PodSpec) -> bool {
     changed
 }
 
+/// Takes over the images. What waits for another image, or for a back-off of another image, waits no
+/// longer; what runs is stopped by the rules.
 fn images(
+    cx: &mut Context<'_>,
     list: &mut [ContainerSpec],
     wanted: &[ContainerSpec],
     field: &str,
@@ -129,6 +131,17 @@ fn images(
     for (index, container) in list.iter_mut().enumerate() {
         let wanted = wanted.iter().find(|w| w.name == container.name);
         let changed = replace(&mut container.image, wanted.map(|w| &w.image));
+        let slots = &mut cx.pod.state.containers;
+        let slot = slots.iter_mut().find(|slot| slot.name == container.name);
+        if let Some(slot) = slot.filter(|_| changed) {
+            (slot.crash, slot.pull) = (None, None);
+            if matches!(
+                slot.activity,
+                Activity::Pulling { .. } | Activity::Delayed { .. }
+            ) {
+                slot.activity = Activity::Idle;
+            }
+        }
         fields.push((changed, format!("spec.{field}[{index}].image")));
     }
 }

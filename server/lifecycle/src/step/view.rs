@@ -1,9 +1,9 @@
 //! What is observable, as labels, and the transitions between two such views.
 
-use super::context::Context;
+use super::{context::Context, images};
 use crate::{
     Pod, derive,
-    state::{Activity, Container, Hook, Sandbox},
+    state::{Activity, Container, Hook, Probes, Sandbox},
     status::{ContainerState, ContainerStatus, Truth},
     transition::{ExitStatus, HookKind, Label, Subject, Transition},
 };
@@ -18,6 +18,8 @@ struct ContainerView {
     image: &'static str,
     post_start: &'static str,
     pre_stop: &'static str,
+    /// Results of the probes, by [`Probes::KINDS`]; empty without such a probe.
+    probes: [&'static str; 3],
 }
 
 pub(super) struct View {
@@ -106,7 +108,7 @@ fn image(container: &Container) -> &'static str {
             contacting: true, ..
         } => "Pulling",
         _ if container.image.is_some() => "Present",
-        _ if container.pull.is_some() => "Failed",
+        _ if images::has_failed(container) => "Failed",
         _ => "",
     }
 }
@@ -141,6 +143,10 @@ fn container(pod: &Pod, container: &Container) -> ContainerView {
         image: image(container),
         post_start: hooks.0,
         pre_stop: hooks.1,
+        probes: Probes::KINDS.map(|kind| {
+            let probe = container.live().and_then(|i| i.probes.get(kind));
+            probe.map_or("", |probe| probe.result.as_str())
+        }),
     }
 }
 
@@ -198,6 +204,19 @@ impl Recorder<'_, '_> {
             transition.message = b.message.clone();
             if a.exit != b.exit {
                 transition.exit = b.exit.as_ref().map(|(_, exit)| exit.clone());
+            }
+        }
+        let results = a.probes.iter().zip(&b.probes).zip(Probes::KINDS);
+        for ((before, after), probe) in results {
+            // No result yet is no news, and the end of the instance is the end of its probes.
+            if before != after && !["", "Unknown"].contains(after) {
+                let (container, attempt) = (name.to_owned(), b.attempt);
+                let subject = Subject::Probe {
+                    container,
+                    attempt,
+                    probe,
+                };
+                self.record(subject, *before, *after);
             }
         }
         // A hook's end is told even when the instance it belonged to ended with it.

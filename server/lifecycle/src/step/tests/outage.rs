@@ -1,0 +1,116 @@
+//! The runtime or the shim out of reach (spec §13.9).
+
+use super::*;
+
+fn running() -> World {
+    let mut c1 = container("c1");
+    c1.liveness_probe = Some(exec_probe());
+    let mut w = World::new(spec(RestartPolicy::Always, vec![c1]));
+    w.sandbox();
+    w.start();
+    w
+}
+
+fn lose(w: &mut World) {
+    let message = "shim does not answer".into();
+    w.fact(Fact::ContactLost { message });
+}
+
+#[test]
+fn a_short_outage_freezes_the_status() {
+    let mut w = running();
+    w.probe("c1", ProbeKind::Liveness, Outcome::Success);
+    let before = w.pod.status();
+    lose(&mut w);
+    w.pass(39);
+    assert_eq!(w.pod.status(), before);
+    assert!(w.owed.is_empty(), "nothing is asked for: {:?}", w.owed);
+    w.fact(Fact::ContactRestored);
+    assert_eq!(w.pod.status(), before);
+    assert!(w.probes("c1", ProbeKind::Liveness), "probing goes on");
+}
+
+#[test]
+fn a_long_outage_is_phase_unknown_until_contact_is_back() {
+    let mut w = running();
+    lose(&mut w);
+    lose(&mut w);
+    w.pass(40);
+    let status = w.pod.status();
+    assert_eq!((w.phase(), &*status.reason), ("Unknown", "NodeLost"));
+    assert_eq!(status.message, "shim does not answer");
+    assert_eq!(w.condition("Ready"), (Truth::False, "NodeLost".into()));
+    w.fact(Fact::ContactRestored);
+    let status = w.pod.status();
+    assert_eq!((w.phase(), &*status.reason), ("Running", ""));
+    assert_eq!(w.condition("Ready").0, Truth::True);
+}
+
+#[test]
+fn what_happened_meanwhile_is_told_with_its_true_time() {
+    let mut w = running();
+    lose(&mut w);
+    let ended = w.now + Duration::from_secs(10);
+    w.pass(60);
+    let status = ExitStatus {
+        code: 3,
+        ..ExitStatus::default()
+    };
+    let instances = vec![crate::input::InstanceFacts {
+        container: "c1".into(),
+        attempt: 0,
+        container_id: "c".into(),
+        started_at: w.now,
+        exit: Some(Exit {
+            status,
+            finished_at: ended,
+            message: String::new(),
+        }),
+    }];
+    let sandbox = Some(vec![]);
+    w.fact(Fact::Recovered { sandbox, instances });
+    assert_eq!(w.phase(), "Running");
+    w.start();
+    let last = w.container("c1").last_state.unwrap();
+    assert_eq!((last.exit.status.code, last.exit.finished_at), (3, ended));
+}
+
+#[test]
+fn a_terminal_phase_stays_whatever_is_out_of_reach() {
+    let mut w = World::new(spec(RestartPolicy::Never, vec![container("c1")]));
+    w.sandbox();
+    w.start();
+    w.exit("c1", 0);
+    lose(&mut w);
+    w.pass(100);
+    assert_eq!(w.phase(), "Succeeded");
+}
+
+#[test]
+fn a_deletion_during_an_outage_is_finished_after_it() {
+    let mut w = running();
+    lose(&mut w);
+    w.pass(50);
+    w.delete(Some(5));
+    assert_eq!(w.phase(), "Unknown");
+    w.stop("c1");
+    w.fact(Fact::ContactRestored);
+    assert_eq!(w.phase(), "Running");
+    w.exit("c1", 0);
+    assert_eq!(w.phase(), "Succeeded");
+    w.clean_up();
+    assert!(w.removed);
+}
+
+#[test]
+fn a_container_that_vanished_is_accounted_for() {
+    let mut w = running();
+    let (sandbox, instances) = (Some(vec![]), vec![]);
+    w.fact(Fact::Recovered { sandbox, instances });
+    w.start();
+    let c1 = w.container("c1");
+    let last = c1.last_state.unwrap();
+    assert_eq!((c1.restart_count, last.exit.status.code), (1, 137));
+    assert_eq!(last.reason, "ContainerStatusUnknown");
+    assert!(last.exit.message.contains("was deleted.  The container"));
+}

@@ -1,0 +1,112 @@
+//! Restarts of the server, lost sandboxes.
+
+use super::*;
+
+#[test]
+fn recovery_finds_exits_and_keeps_survivors() {
+    use crate::input::InstanceFacts;
+    let mut w = World::new(spec(
+        RestartPolicy::Never,
+        vec![container("c1"), container("c2")],
+    ));
+    w.sandbox();
+    w.start();
+    w.start();
+    let facts = |name: &str, exit| InstanceFacts {
+        container: name.into(),
+        attempt: 0,
+        container_id: "c".into(),
+        started_at: Timestamp::from_secs(1000),
+        exit,
+    };
+    let status = ExitStatus {
+        code: 4,
+        signal: 0,
+        oom_killed: false,
+    };
+    let exit = Exit {
+        status,
+        finished_at: Timestamp::from_secs(1003),
+        message: String::new(),
+    };
+    w.now = Timestamp::from_secs(1100);
+    let instances = vec![facts("c1", Some(exit)), facts("c2", None)];
+    w.fact(Fact::Recovered {
+        sandbox: Some(vec![]),
+        instances: instances.clone(),
+    });
+    let c1 = &w.pod.status().containers[0];
+    assert!(matches!(&c1.state, ContainerState::Terminated(f)
+        if f.exit.status.code == 4 && f.exit.finished_at == Timestamp::from_secs(1003)));
+    assert_eq!(w.phase(), "Running");
+    let len = w.log.len();
+    w.fact(Fact::Recovered {
+        sandbox: Some(vec![]),
+        instances,
+    });
+    assert_eq!(w.log.len(), len, "told twice, recorded once");
+}
+
+#[test]
+fn a_lost_sandbox_is_made_again() {
+    let mut w = World::new(spec(RestartPolicy::Always, vec![container("c1")]));
+    w.sandbox();
+    w.start();
+    w.fact(Fact::SandboxLost {
+        message: "shim died".into(),
+    });
+    assert!(
+        w.log
+            .contains(&"c1#0: Exited(ContainerStatusUnknown)".to_owned())
+    );
+    w.sandbox();
+    w.start();
+    assert_eq!(
+        (w.phase(), w.pod.status().containers[0].restart_count),
+        ("Running", 1)
+    );
+}
+
+#[test]
+fn a_lost_sandbox_ends_a_pod_that_never_restarts() {
+    let mut w = World::new(spec(RestartPolicy::Never, vec![container("c1")]));
+    w.sandbox();
+    w.start();
+    w.fact(Fact::SandboxLost {
+        message: "shim died".into(),
+    });
+    assert_eq!(w.phase(), "Failed");
+    w.clean_up();
+    assert!(w.owed.is_empty());
+}
+
+#[test]
+fn a_sandbox_lost_during_a_pull_begins_again_with_the_init_containers() {
+    let mut s = spec(RestartPolicy::Always, vec![container("c1")]);
+    s.init_containers = vec![container("i1")];
+    let mut w = World::new(s);
+    w.sandbox();
+    w.start();
+    let exit = w.exit_fact("i1", 0, 0);
+    w.fact(exit);
+    let op = w.claim(
+        "image of c1",
+        |a| matches!(a, Action::EnsureImage { container } if container == "c1"),
+    );
+    w.fact(Fact::SandboxLost {
+        message: "shim died".into(),
+    });
+    let (image_id, image_ref) = ("i".into(), "r".into());
+    w.fact(Fact::ImageReady {
+        op,
+        image_id,
+        image_ref,
+        source: ImageSource::Present,
+    });
+    w.sandbox();
+    w.claim(
+        "image of i1",
+        |a| matches!(a, Action::EnsureImage { container } if container == "i1"),
+    );
+    assert!(w.owed.is_empty(), "c1 waits for i1: {:?}", w.owed);
+}

@@ -1,0 +1,138 @@
+//! `RestartAllContainers` (spec §4.4, §13.3).
+
+use super::*;
+
+fn world() -> World {
+    let mut c1 = container("c1");
+    c1.restart_policy = Some(RestartPolicy::Never);
+    c1.restart_policy_rules = vec![rule(RestartRuleAction::RestartAllContainers, 42)];
+    let mut c2 = container("c2");
+    c2.lifecycle.pre_stop = exec();
+    c2.restart_policy = Some(RestartPolicy::Never);
+    c2.restart_policy_rules = vec![rule(RestartRuleAction::RestartAllContainers, 137)];
+    let mut s = spec(RestartPolicy::Never, vec![c1, c2]);
+    s.init_containers = vec![container("i1"), sidecar("s1")];
+    let mut w = World::new(s);
+    w.sandbox();
+    w.start();
+    let exit = w.exit_fact("i1", 0, 0);
+    w.fact(exit);
+    for _ in 0..3 {
+        w.start();
+    }
+    assert_eq!(w.condition("AllContainersRestarting").0, Truth::False);
+    w
+}
+
+fn restarted(w: &mut World) {
+    w.start();
+    let exit = w.exit_fact("i1", 1, 0);
+    w.fact(exit);
+    for _ in 0..3 {
+        w.start();
+    }
+}
+
+#[test]
+fn an_exit_restarts_everything_from_the_first_init_container() {
+    let mut w = world();
+    let ips = w.pod.status().ips;
+    w.exit("c1", 42);
+    let on = (Truth::True, "RestartAllContainersStarted".to_owned());
+    assert_eq!(w.condition("AllContainersRestarting"), on);
+    assert_eq!(w.owed.len(), 2, "stopped without preStop: {:?}", w.owed);
+    w.stop("c2");
+    w.stop("s1");
+    w.pass(2);
+    w.kill("c2");
+    w.exit("s1", 0);
+    assert_eq!(w.terminated("s1"), (137, "RestartingAllContainers".into()));
+    w.exit("c2", 137);
+    assert_eq!(w.condition("AllContainersRestarting").0, Truth::False);
+    for name in ["c1", "c2", "s1", "i1"] {
+        assert_eq!(w.waiting(name).0, "RestartingAllContainers", "{name}");
+    }
+    let last = |w: &World, name: &str| w.container(name).last_state.unwrap().exit.status.code;
+    assert_eq!(
+        (last(&w, "c1"), last(&w, "c2"), last(&w, "i1")),
+        (42, 137, 0)
+    );
+    assert_eq!(w.phase(), "Running");
+    restarted(&mut w);
+    for name in ["c1", "c2", "s1", "i1"] {
+        assert_eq!(w.container(name).restart_count, 1, "{name}");
+    }
+    assert!(w.runs("c1") && w.runs("c2") && w.runs("s1"));
+    assert_eq!(w.pod.status().ips, ips, "the sandbox stays");
+    assert_eq!(w.events("Killing", "killing"), 2);
+}
+
+#[test]
+fn it_needs_no_back_off_and_can_come_again() {
+    let mut w = world();
+    for _ in 0..2 {
+        w.exit("c1", 42);
+        for name in ["c2", "s1"] {
+            w.stop(name);
+            w.exit(name, 143);
+        }
+        let round = w.container("i1").restart_count + 1;
+        w.start();
+        let exit = w.exit_fact("i1", round, 0);
+        w.fact(exit);
+        for _ in 0..3 {
+            w.start();
+        }
+        assert!(w.runs("c1"));
+    }
+}
+
+#[test]
+fn another_exit_code_is_no_reason() {
+    let mut w = world();
+    w.exit("c1", 1);
+    assert_eq!(w.condition("AllContainersRestarting").0, Truth::False);
+    assert_eq!(w.terminated("c1").0, 1);
+    w.exit("c2", 0);
+    w.stop("s1");
+    w.exit("s1", 0);
+    assert_eq!(w.phase(), "Failed");
+    let ended = (Truth::False, "PodFailed".to_owned());
+    assert_eq!(w.condition("AllContainersRestarting"), ended);
+}
+
+#[test]
+fn an_init_container_can_ask_for_it_and_later_ones_have_not_run() {
+    let mut i1 = container("i1");
+    i1.restart_policy = Some(RestartPolicy::Never);
+    i1.restart_policy_rules = vec![rule(RestartRuleAction::RestartAllContainers, 42)];
+    let mut s = spec(RestartPolicy::Never, vec![container("c1")]);
+    s.init_containers = vec![sidecar("s1"), i1];
+    let mut w = World::new(s);
+    w.sandbox();
+    w.start();
+    w.start();
+    let exit = w.exit_fact("i1", 0, 42);
+    w.fact(exit);
+    w.stop("s1");
+    w.exit("s1", 137);
+    w.start();
+    w.start();
+    let count = |name: &str| w.container(name).restart_count;
+    assert_eq!((count("s1"), count("i1"), count("c1")), (1, 1, 0));
+    assert_eq!(w.waiting("c1").0, "PodInitializing");
+}
+
+#[test]
+fn deletion_in_the_middle_ends_it() {
+    let mut w = world();
+    w.exit("c1", 42);
+    w.delete(Some(5));
+    w.stop("c2");
+    w.stop("s1");
+    w.exit("c2", 137);
+    w.exit("s1", 137);
+    assert_eq!(w.phase(), "Failed");
+    w.clean_up();
+    assert!(w.removed);
+}
