@@ -3,4 +3,5 @@
 //! The suites are in `tests/`; they start the real binaries and talk to them as any client does.
 
 pub mod fixtures;
+pub mod oracle;
 pub mod world;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use lifepod_proto::v1 as proto;
+
 use crate::FieldViolation;
 
 /// A place in a manifest's text.
@@ -63,8 +65,10 @@ pub enum ManifestError {
         name: String,
         /// Every such value.
         violations: Vec<FieldViolation>,
-        /// Where each of them is, in the same order.
+        /// Where each of them is, in the same order; for what the server found there is no place.
         at: Vec<Position>,
+        /// The pod without those values: [`Pods::complete`](crate::Pods::complete) asks the server about the rest.
+        rest: Box<proto::Pod>,
     },
 }
 

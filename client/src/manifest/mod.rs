@@ -169,11 +169,12 @@ fn read_pod(object: &Node, strictness: Strictness) -> Result<Parsed, ManifestErr
         });
     }
     let (violations, at): (Vec<FieldViolation>, Vec<Position>) = found.into_iter().unzip();
-    let name = pod.0.metadata.unwrap_or_default().name;
+    let name = pod.0.metadata.clone().unwrap_or_default().name;
     Err(ManifestError::Invalid {
         name,
         violations,
         at,
+        rest: Box::new(pod.0),
     })
 }
 

@@ -3,7 +3,11 @@
 use lifepod_proto::v1 as proto;
 
 use super::{Pods, ensure_request_id};
-use crate::{Error, Result, call::rpc};
+use crate::{
+    Error, Result,
+    call::rpc,
+    manifest::{ManifestError, Position},
+};
 
 /// A pod as the server stored it.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +55,35 @@ impl Pods {
             ..Default::default()
         })
         .await
+    }
+
+    /// Adds what the server finds wrong with the rest of a pod that has values no message can carry, so that a person
+    /// is told everything at once. Any other error comes back as it is, as does this one when the server does not
+    /// answer.
+    pub async fn complete(&self, error: ManifestError) -> ManifestError {
+        let ManifestError::Invalid {
+            name,
+            mut violations,
+            mut at,
+            rest,
+        } = error
+        else {
+            return error;
+        };
+        let answer = self.validate((*rest).clone()).await;
+        if let Err(Error::Api(answer)) = answer {
+            let known: Vec<String> = violations.iter().map(|known| known.field.clone()).collect();
+            let mut more = answer.violations;
+            more.retain(|violation| !known.contains(&violation.field));
+            at.extend(more.iter().map(|_| Position::default()));
+            violations.extend(more);
+        }
+        ManifestError::Invalid {
+            name,
+            violations,
+            at,
+            rest,
+        }
     }
 
     /// Creates a pod by a whole request, for a request id of one's own: the way to create exactly one pod across a

@@ -11,6 +11,7 @@
 mod bench;
 mod demo;
 mod images;
+mod oracle;
 mod setup;
 mod steps;
 mod test;
@@ -41,6 +42,7 @@ enum Task {
     Test(test::Args),
     Bench(bench::Args),
     Images(images::Args),
+    Oracle(oracle::Args),
     /// Run what continuous integration runs: format, lints, documentation, tests (`.ci/run`)
     Ci,
 }
@@ -63,6 +65,7 @@ fn run(task: Task) -> Result<()> {
         Task::Test(args) => test::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Images(args) => images::run(&args),
+        Task::Oracle(args) => oracle::run(&args),
         Task::Ci => steps::run(&mut steps::program(".ci/run")),
     }
 }

@@ -121,7 +121,13 @@ async fn create_all(
     for result in parsed {
         let told = match result {
             Ok(parsed) => create_one(client, global, plan, parsed, &doing).await?,
-            Err(error) => Some(failure::manifest(&error, &source.name, &doing)),
+            Err(error) => {
+                let error = match client {
+                    Some(client) => client.pods(targets::namespace(global)).complete(error).await,
+                    None => error,
+                };
+                Some(failure::manifest(&error, &source.name, &doing))
+            }
         };
         if let Some(told) = told {
             output::note(&told);

@@ -1,0 +1,100 @@
+//! Lifepod's admission next to recorded answers of a Kubernetes API server.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use anyhow::{Context, Result, ensure};
+use lifepod_client::Client;
+use lifepod_tests::{
+    fixtures::{Daemon, Stage},
+    oracle::{Recording, Tally, replay_creates},
+};
+use tokio::runtime;
+
+use crate::{
+    setup,
+    steps::{step, workspace},
+};
+
+/// Names the recording when `--path` does not.
+const VARIABLE: &str = "LIFEPOD_ORACLE";
+const BESIDE: &str = "../shared/oracle";
+/// Share of create cases that may be different without a reason, in percent.
+const CREATE_TOLERANCE: usize = 2;
+
+/// Replay recorded Kubernetes API answers against a real server and compare verdicts, causes and defaults
+///
+/// Every case ends up equal, refused by name, explained or different; the last two are listed with
+/// their reasons. Fails when too many are different, or when anything is accepted that Kubernetes
+/// refuses without a reason being known.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Folder of the recording; LIFEPOD_ORACLE or ../shared/oracle if not given
+    #[arg(long)]
+    path: Option<PathBuf>,
+    /// Show only cases whose name contains this
+    #[arg(long)]
+    only: Option<String>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let mut recording = Recording::read(&folder(args))
+        .context("there is nothing to compare with; name a folder with --path or LIFEPOD_ORACLE")?;
+    if let Some(part) = &args.only {
+        recording.creates.retain(|case| case.id.contains(part));
+    }
+    setup::ensure()?;
+    let stage = step("build the binaries", Stage::set_up)?;
+    let daemon = step("start lifepodd", || stage.start_daemon())?;
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let compared = runtime.block_on(compare(&stage, &recording));
+    step("stop lifepodd", || Daemon::stop(daemon))?;
+    stage.clean_up()?;
+    compared
+}
+
+fn folder(args: &Args) -> PathBuf {
+    let given = args.path.clone();
+    let named = || env::var_os(VARIABLE).map(PathBuf::from);
+    given
+        .or_else(named)
+        .unwrap_or_else(|| workspace().join(Path::new(BESIDE)))
+}
+
+async fn compare(stage: &Stage, recording: &Recording) -> Result<()> {
+    let client = Client::connect(stage.endpoint()).await?;
+    let started = Instant::now();
+    let creates = Tally::of(&replay_creates(&client, &recording.creates).await?);
+    show("create requests", &creates);
+    println!("in {:.1?}", started.elapsed());
+    judge(&creates, CREATE_TOLERANCE)
+}
+
+fn show(what: &str, tally: &Tally) {
+    for line in &tally.told {
+        println!("{line}");
+    }
+    println!("\nfields refused by name, and in how many cases:");
+    for (field, count) in &tally.fields {
+        println!("{count:5} {field}");
+    }
+    println!("\n{what}: {tally}");
+}
+
+fn judge(tally: &Tally, tolerance: usize) -> Result<()> {
+    ensure!(
+        tally.too_lenient == 0,
+        "{} cases are accepted that Kubernetes refuses",
+        tally.too_lenient
+    );
+    ensure!(
+        tally.different * 100 <= tally.total * tolerance,
+        "{} of {} cases are different, more than {tolerance} %",
+        tally.different,
+        tally.total
+    );
+    Ok(())
+}
