@@ -63,13 +63,7 @@ fn compare(expected: &Answer, got: &Answer) -> Class {
         (Answer::Accepted(_), Answer::Invalid { causes, by_name }) if causes.is_empty() => {
             Class::RefusedByName(by_name.iter().cloned().collect())
         }
-        (
-            Answer::Invalid { causes: wanted, .. },
-            Answer::Invalid {
-                causes,
-                by_name,
-            },
-        ) => {
+        (Answer::Invalid { causes: wanted, .. }, Answer::Invalid { causes, by_name }) => {
             if wanted == causes {
                 return Class::Equal;
             }
@@ -180,7 +174,9 @@ impl Tally {
 }
 
 fn without_indexes(path: &str) -> String {
-    let parts = path.split('.').map(|part| part.split('[').next().unwrap_or(part));
+    let parts = path
+        .split('.')
+        .map(|part| part.split('[').next().unwrap_or(part));
     parts.collect::<Vec<_>>().join(".")
 }
 

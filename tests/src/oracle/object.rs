@@ -23,7 +23,12 @@ pub(super) fn compare(expected: &Value, got: &Value) -> Class {
     }
     for field in ["phase", "qosClass"] {
         let path = format!("status.{field}");
-        differ(&path, &expected["status"][field], &got["status"][field], &mut differences);
+        differ(
+            &path,
+            &expected["status"][field],
+            &got["status"][field],
+            &mut differences,
+        );
     }
     if differences.is_empty() {
         Class::Equal
@@ -60,5 +65,7 @@ fn differ(path: &str, expected: &Value, got: &Value, found: &mut Vec<String>) {
 /// Whether a recorded value is another on every run.
 fn varies(expected: &Value) -> bool {
     let text = expected.as_str().unwrap_or_default();
-    ["<uid>", "<time>", "<generated>"].iter().any(|mark| text.contains(mark))
+    ["<uid>", "<time>", "<generated>"]
+        .iter()
+        .any(|mark| text.contains(mark))
 }

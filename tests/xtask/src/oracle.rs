@@ -49,7 +49,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     setup::ensure()?;
     let stage = step("build the binaries", Stage::set_up)?;
     let daemon = step("start lifepodd", || stage.start_daemon())?;
-    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let compared = runtime.block_on(compare(&stage, &recording));
     step("stop lifepodd", || Daemon::stop(daemon))?;
     stage.clean_up()?;

@@ -123,7 +123,12 @@ async fn create_all(
             Ok(parsed) => create_one(client, global, plan, parsed, &doing).await?,
             Err(error) => {
                 let error = match client {
-                    Some(client) => client.pods(targets::namespace(global)).complete(error).await,
+                    Some(client) => {
+                        client
+                            .pods(targets::namespace(global))
+                            .complete(error)
+                            .await
+                    }
                     None => error,
                 };
                 Some(failure::manifest(&error, &source.name, &doing))

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// The words for a field that Lifepod has a place for and does not serve yet.
+pub const NOT_YET: &str = "not supported by Lifepod yet";
+
 /// Kind of a violation; the names are the API server's cause reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ViolationReason {
@@ -128,6 +131,29 @@ impl Violations {
             ViolationReason::TooLong,
             &format!("may not be more than {limit} bytes"),
         );
+    }
+
+    /// A list that is too long.
+    pub fn too_many(&mut self, field: impl Into<String>, count: usize, limit: usize) {
+        let rest = format!("{count}: must have at most {limit} items");
+        self.push(field, ViolationReason::TooMany, &rest);
+    }
+
+    /// A name that refers to nothing.
+    pub fn not_found(&mut self, field: impl Into<String>, value: impl fmt::Debug) {
+        self.push(field, ViolationReason::NotFound, &format!("{value:?}"));
+    }
+
+    /// A field that is refused by name, because it would change what runs and is not served yet.
+    pub fn not_served(&mut self, field: impl Into<String>) {
+        self.forbidden(field, NOT_YET);
+    }
+
+    /// Everything that is wrong with the form of a text.
+    pub fn form(&mut self, field: &str, value: &str, details: Vec<String>) {
+        for detail in details {
+            self.invalid(field, value, &detail);
+        }
     }
 
     /// Whether there is none.

@@ -5,6 +5,33 @@ const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower ca
 const QUALIFIED: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 const LABEL_VALUE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 
+const SEARCH: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9_]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9_]*[a-z0-9])?)*')";
+
+/// What a generated name ends with may follow a dash.
+pub(super) fn dns_subdomain_prefix(text: &str) -> Vec<String> {
+    match text.strip_suffix('-') {
+        Some(rest) => dns_subdomain(&format!("{rest}a")),
+        None => dns_subdomain(text),
+    }
+}
+
+/// A search domain: a subdomain with underscores, `.`, or either with a dot at its end.
+pub(super) fn search_domain(text: &str) -> Vec<String> {
+    if text == "." {
+        return Vec::new();
+    }
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let part = |part: &str| {
+        let edge = |b: Option<u8>| {
+            b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        };
+        let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
+        part.bytes().all(inner) && edge(part.bytes().next()) && edge(part.bytes().last())
+    };
+    let shape = (!name.split('.').all(part)).then(|| SEARCH.to_owned());
+    max_length(name, 253).into_iter().chain(shape).collect()
+}
+
 fn dns_label_chars(text: &str) -> bool {
     let inner = text
         .bytes()

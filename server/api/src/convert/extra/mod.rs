@@ -59,6 +59,10 @@ pub(crate) fn keep(spec: &proto::PodSpec, warnings: &mut Vec<proto::Warning>) ->
         "enableServiceLinks",
         spec.enable_service_links.map(Value::from),
     );
+    put(
+        "hostUsers",
+        spec.host_users.filter(|own| *own).map(Value::from),
+    );
     put("os", spec.os.as_ref().map(|os| json!({ "name": os.name })));
     extra
 }
@@ -89,6 +93,7 @@ pub(crate) fn restore(extra: &Extra, spec: &mut proto::PodSpec) {
     let flag = |name: &str| extra.get(name).and_then(Value::as_bool);
     spec.automount_service_account_token = flag("automountServiceAccountToken");
     spec.enable_service_links = flag("enableServiceLinks").or(Some(true));
+    spec.host_users = flag("hostUsers");
     spec.os = extra.get("os").map(|os| proto::PodOs {
         name: json::text(os, "name"),
     });

@@ -10,7 +10,7 @@ use lifepod_lifecycle::{
 use lifepod_proto::v1 as proto;
 
 use super::{
-    NOT_YET, env, handler,
+    NOT_YET, env, handler, image,
     pod::{bound, filled, restart_policy},
     refused, resources,
 };
@@ -27,6 +27,9 @@ pub(super) fn convert(
     v: &mut Violations,
 ) -> ContainerSpec {
     refused::container_fields(path, given, v);
+    let probe = |field: &str, given: Option<&proto::Probe>, v: &mut Violations| {
+        handler::probe(&format!("{path}.{field}"), given, v)
+    };
     ContainerSpec {
         name: given.name.clone(),
         image: given.image.clone(),
@@ -38,9 +41,9 @@ pub(super) fn convert(
         ports: ports(path, given, host_network, v),
         resources: resources::convert(&format!("{path}.resources"), given.resources.as_ref(), v),
         lifecycle: handler::lifecycle(path, given.lifecycle.as_ref(), v),
-        readiness_probe: None,
-        liveness_probe: None,
-        startup_probe: None,
+        readiness_probe: probe("readinessProbe", given.readiness_probe.as_ref(), v),
+        liveness_probe: probe("livenessProbe", given.liveness_probe.as_ref(), v),
+        startup_probe: probe("startupProbe", given.startup_probe.as_ref(), v),
         restart_policy: restart_policy(&format!("{path}.restartPolicy"), given.restart_policy, v),
         restart_policy_rules: restart_rules(path, given, v),
         termination_message_path: filled(&given.termination_message_path)
@@ -58,7 +61,7 @@ fn pull_policy(path: &str, given: &proto::Container, v: &mut Violations) -> Imag
         Ok(proto::ImagePullPolicy::Always) => ImagePullPolicy::Always,
         Ok(proto::ImagePullPolicy::IfNotPresent) => ImagePullPolicy::IfNotPresent,
         Ok(proto::ImagePullPolicy::Never) => ImagePullPolicy::Never,
-        Ok(proto::ImagePullPolicy::Unspecified) if is_latest(&given.image) => {
+        Ok(proto::ImagePullPolicy::Unspecified) if image::is_latest(&given.image) => {
             ImagePullPolicy::Always
         }
         Ok(proto::ImagePullPolicy::Unspecified) => ImagePullPolicy::IfNotPresent,
@@ -71,18 +74,6 @@ fn pull_policy(path: &str, given: &proto::Container, v: &mut Violations) -> Imag
             );
             ImagePullPolicy::default()
         }
-    }
-}
-
-/// Whether a reference means the tag `latest`: said so, or has neither tag nor digest.
-pub(super) fn is_latest(reference: &str) -> bool {
-    if reference.contains('@') {
-        return false;
-    }
-    let last = reference.rsplit('/').next().unwrap_or(reference);
-    match last.split_once(':') {
-        Some((_, tag)) => tag == "latest",
-        None => true,
     }
 }
 
@@ -190,9 +181,6 @@ fn restart_rule(
     }
     let values = format!("{path}.exitCodes.values");
     bound(&values, codes.values.len(), MAX_RULE_VALUES, v);
-    if let Some(code) = codes.values.iter().find(|code| !(0..=255).contains(*code)) {
-        v.invalid(values, code, "must be between 0 and 255, inclusive");
-    }
     Some(RestartRule {
         action: RestartRuleAction::Restart,
         not_in: codes.operator() == Operator::NotIn,

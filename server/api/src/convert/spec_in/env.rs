@@ -27,6 +27,16 @@ pub(super) fn convert(path: &str, given: &[proto::EnvVar], v: &mut Violations) -
 fn source(path: &str, given: &proto::EnvVarSource, v: &mut Violations) -> Option<EnvVarSource> {
     let refused = match &given.source {
         Some(Source::FieldRef(field)) => {
+            let version = field.api_version.as_str();
+            if !matches!(version, "" | "v1") {
+                let detail =
+                    format!("error converting fieldPath: unsupported pod version: {version}");
+                v.invalid(
+                    format!("{path}.fieldRef.fieldPath"),
+                    &field.field_path,
+                    &detail,
+                );
+            }
             return Some(EnvVarSource::Field {
                 path: field.field_path.clone(),
             });

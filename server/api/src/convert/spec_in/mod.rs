@@ -12,6 +12,7 @@ mod container;
 mod dns;
 mod env;
 mod handler;
+mod image;
 mod pod;
 mod refused;
 mod resources;
@@ -29,10 +30,10 @@ use serde_json::Value;
 
 use super::{extra, name};
 
+pub(crate) use lifepod_lifecycle::validate::NOT_YET;
+
 pub(crate) use self::pod::pod_spec;
 
-/// Text of a field that Lifepod has a place for and does not serve yet.
-pub(crate) const NOT_YET: &str = "not supported by Lifepod yet";
 /// Namespace of a pod that names none.
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
 
@@ -58,20 +59,17 @@ pub(crate) fn admit(pod: &proto::Pod, node: &Arc<str>) -> Result<Admitted, Viola
     if !meta.finalizers.is_empty() {
         violations.forbidden("metadata.finalizers", NOT_YET);
     }
-    let mut spec = match &pod.spec {
-        Some(spec) => pod_spec(spec, node, &mut violations, &mut warnings),
-        None => {
-            violations.required("spec", "");
-            return Err(violations);
-        }
-    };
+    // A pod without a specification lacks everything a specification must have.
+    let no_spec = proto::PodSpec::default();
+    let given = pod.spec.as_ref().unwrap_or(&no_spec);
+    let mut spec = pod_spec(given, node, &mut violations, &mut warnings);
     keep_metadata(meta, &mut spec.extra);
     let new = NewPod {
         key: key(meta, generated),
         uid: PodUid::from(uuid::Uuid::new_v4().to_string().as_str()),
         labels: meta.labels.clone(),
         annotations: meta.annotations.clone(),
-        finalizers: Vec::new(),
+        finalizers: meta.finalizers.clone(),
         spec,
         node: Arc::clone(node),
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lifepod_lifecycle::{
     spec::{PodSpec, RestartPolicy},
-    validate::{Violation, ViolationReason, Violations},
+    validate::{Violations, name},
 };
 use lifepod_proto::v1 as proto;
 
@@ -25,11 +25,11 @@ pub(crate) fn pod_spec(
     warnings: &mut Vec<proto::Warning>,
 ) -> PodSpec {
     refused::pod_fields(spec, v);
-    if !spec.node_name.is_empty() && spec.node_name != node {
-        v.not_supported("spec.nodeName", &spec.node_name, &[node]);
-    }
-    if let Some(os) = spec.os.as_ref().filter(|os| os.name != "linux") {
-        v.not_supported("spec.os.name", &os.name, &["linux"]);
+    node_name(spec, node, v);
+    match spec.os.as_ref().map(|os| os.name.as_str()) {
+        None | Some("linux") => {}
+        Some("windows") => v.not_served("spec.os.name"),
+        Some(name) => v.not_supported("spec.os", name, &["linux", "windows"]),
     }
     let host_network = spec.host_network;
     let init = spec.init_containers.iter().enumerate();
@@ -60,6 +60,26 @@ pub(crate) fn pod_spec(
             .map(|gate| gate.condition_type.clone())
             .collect(),
         extra: extra::keep(spec, warnings),
+    }
+}
+
+/// There is one node: a pod for another one would never run.
+fn node_name(spec: &proto::PodSpec, node: &str, v: &mut Violations) {
+    const FIELD: &str = "spec.nodeName";
+    let wanted = spec.node_name.as_str();
+    if wanted.is_empty() {
+        return;
+    }
+    let errors = name::subdomain(wanted);
+    if errors.is_empty() && wanted != node {
+        v.not_served(FIELD);
+    }
+    v.form(FIELD, wanted, errors);
+    if !spec.scheduling_gates.is_empty() {
+        v.forbidden(
+            FIELD,
+            "cannot be set until all schedulingGates have been cleared",
+        );
     }
 }
 
@@ -115,10 +135,6 @@ pub(super) fn refuse(set: bool, path: &str, v: &mut Violations) {
 /// Records a list that is too long.
 pub(super) fn bound(path: &str, count: usize, limit: usize, v: &mut Violations) {
     if count > limit {
-        v.0.push(Violation {
-            field: path.to_owned(),
-            reason: ViolationReason::TooMany,
-            message: format!("Too many: {count}: must have at most {limit} items"),
-        });
+        v.too_many(path, count, limit);
     }
 }

@@ -1,7 +1,10 @@
 //! Kubernetes resource quantities (`500m`, `128Mi`, `1.5`, `2e3`).
 //!
 //! Reference: apimachinery `pkg/api/resource/quantity.go`. Values are kept exactly, in
-//! thousandths, next to the text they came from, because the API answers with the user's text.
+//! thousandths, next to the canonical text that Kubernetes answers with (`0.5` reads back as
+//! `500m`, `1024Mi` as `1Gi`).
+
+mod canonical;
 
 use std::{fmt, str::FromStr};
 
@@ -35,7 +38,7 @@ impl Quantity {
         saturate(self.millis)
     }
 
-    /// The text as given.
+    /// The canonical text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -111,6 +114,10 @@ impl FromStr for Quantity {
             .find(|c: char| !c.is_ascii_digit() && c != '.')
             .unwrap_or(unsigned.len());
         let (number, unit) = unsigned.split_at(end);
+        if unsigned.is_empty() && !text.is_empty() {
+            // A lone sign is zero to Kubernetes.
+            return "0".parse();
+        }
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
         if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') || number.len() > 30
         {
@@ -125,11 +132,19 @@ impl FromStr for Quantity {
             digits
         };
         let (base, exponent) = suffix(unit).ok_or(ParseQuantityError)?;
-        let millis = scale(digits, fraction.len() as u32, base, exponent);
-        Ok(Self {
-            text: text.to_owned(),
-            millis,
-        })
+        let decimals = fraction.len() as u32;
+        let millis = scale(digits, decimals, base, exponent);
+        let text = if base == 1024 {
+            canonical::binary(millis)
+        } else {
+            let exponent = exponent.saturating_sub_unsigned(decimals);
+            canonical::decimal(
+                digits,
+                exponent,
+                unit.starts_with(['e', 'E']) && unit.len() > 1,
+            )
+        };
+        Ok(Self { text, millis })
     }
 }
 
@@ -183,6 +198,35 @@ mod tests {
         );
         assert_eq!(millis("-1"), -1000);
         assert_eq!(millis("1u"), 1, "below a thousandth rounds up");
+    }
+
+    #[test]
+    fn texts_are_canonical() {
+        for (given, canonical) in [
+            ("0.5", "500m"),
+            ("1000m", "1"),
+            ("1500m", "1500m"),
+            ("1024Mi", "1Gi"),
+            (".5Gi", "512Mi"),
+            ("1536Mi", "1536Mi"),
+            ("0.5Ki", "512"),
+            ("1000", "1k"),
+            ("100M", "100M"),
+            ("5u", "1m"),
+            ("0.1n", "1m"),
+            ("1e3", "1e3"),
+            ("1e400", "10e399"),
+            ("-1", "-1"),
+            ("-", "0"),
+            ("0Mi", "0"),
+            ("0e5", "0"),
+            ("12345678", "12345678"),
+        ] {
+            let text = given.parse::<Quantity>().unwrap().to_string();
+            assert_eq!(text, canonical, "`{given}`");
+            let again = text.parse::<Quantity>().unwrap();
+            assert_eq!(again.to_string(), canonical, "`{text}` is not stable");
+        }
     }
 
     #[test]
