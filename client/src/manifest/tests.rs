@@ -122,6 +122,7 @@ fn values_no_message_can_carry_are_violations() {
         name,
         violations,
         at,
+        ..
     } = error(&pod(spec))
     else {
         panic!("expected violations");

@@ -7,13 +7,7 @@ use lifepod_client::{
     proto,
 };
 
-use super::{
-    Answer, CreateCase, Judged,
-    class::{Intended, judge},
-};
-
-/// Where another answer than Kubernetes' is meant.
-const INTENDED: Intended = &[];
+use super::{Answer, CreateCase, Judged, class::judge, intended};
 
 /// Sends every create request as a dry run.
 ///
@@ -27,7 +21,7 @@ pub async fn replay_creates(client: &Client, cases: &[CreateCase]) -> Result<Vec
         if let Answer::Refused { code: 0, message } = &got {
             return Err(anyhow::anyhow!("{message}")).with_context(|| case.id.clone());
         }
-        judged.push(judge(&case.id, &case.expected, &got, INTENDED));
+        judged.push(judge(&case.id, &case.expected, &got, intended::CREATES));
     }
     Ok(judged)
 }

@@ -12,9 +12,23 @@ mod answer;
 mod case;
 mod class;
 mod create;
+mod intended;
 mod object;
+mod patch;
+mod request;
+mod tally;
+mod update;
 
 pub use answer::{Answer, Cause};
 pub use case::{CreateCase, Recording};
-pub use class::{Class, Judged, Tally};
+pub use class::{Class, Judged};
 pub use create::replay_creates;
+pub use tally::Tally;
+pub use update::replay_updates;
+
+/// What the server to replay on is to be configured with: the node that the recorded requests name,
+/// and a time that stands still, so that nothing happens to a pod but what clients ask for.
+#[must_use]
+pub fn settings() -> String {
+    "node_name = \"the-node\"\n[runtime.sim]\ntime = \"stepped\"\n".to_owned()
+}

@@ -9,21 +9,20 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use lifepod_client::Client;
 use lifepod_tests::{
-    fixtures::{Daemon, Stage},
-    oracle::{Recording, Tally, replay_creates},
+    fixtures::{Daemon, Simulated},
+    oracle::{Recording, Tally, replay_creates, replay_updates, settings},
 };
 use tokio::runtime;
 
-use crate::{
-    setup,
-    steps::{step, workspace},
-};
+use crate::steps::{step, workspace};
 
 /// Names the recording when `--path` does not.
 const VARIABLE: &str = "LIFEPOD_ORACLE";
 const BESIDE: &str = "../shared/oracle";
 /// Share of create cases that may be different without a reason, in percent.
 const CREATE_TOLERANCE: usize = 2;
+/// The same of sequences of changes.
+const UPDATE_TOLERANCE: usize = 5;
 
 /// Replay recorded Kubernetes API answers against a real server and compare verdicts, causes and defaults
 ///
@@ -45,16 +44,17 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         .context("there is nothing to compare with; name a folder with --path or LIFEPOD_ORACLE")?;
     if let Some(part) = &args.only {
         recording.creates.retain(|case| case.id.contains(part));
+        recording
+            .updates
+            .retain(|case| case["id"].as_str().is_some_and(|id| id.contains(part)));
     }
-    setup::ensure()?;
-    let stage = step("build the binaries", Stage::set_up)?;
-    let daemon = step("start lifepodd", || stage.start_daemon())?;
+    let simulation = step("build the binaries", || Simulated::set_up(&settings()))?;
+    let daemon = step("start lifepodd on the simulator", || simulation.start(&[]))?;
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let compared = runtime.block_on(compare(&stage, &recording));
+    let compared = runtime.block_on(compare(&simulation.endpoint(), &recording));
     step("stop lifepodd", || Daemon::stop(daemon))?;
-    stage.clean_up()?;
     compared
 }
 
@@ -66,13 +66,16 @@ fn folder(args: &Args) -> PathBuf {
         .unwrap_or_else(|| workspace().join(Path::new(BESIDE)))
 }
 
-async fn compare(stage: &Stage, recording: &Recording) -> Result<()> {
-    let client = Client::connect(stage.endpoint()).await?;
+async fn compare(endpoint: &str, recording: &Recording) -> Result<()> {
+    let client = Client::connect(endpoint).await?;
     let started = Instant::now();
     let creates = Tally::of(&replay_creates(&client, &recording.creates).await?);
+    let updates = Tally::of(&replay_updates(&client, &recording.updates).await?);
     show("create requests", &creates);
+    show("sequences of changes", &updates);
     println!("in {:.1?}", started.elapsed());
-    judge(&creates, CREATE_TOLERANCE)
+    judge(&creates, CREATE_TOLERANCE)?;
+    judge(&updates, UPDATE_TOLERANCE)
 }
 
 fn show(what: &str, tally: &Tally) {

@@ -14,7 +14,7 @@ pub(super) use collection::{Dict, List, Obj, Opt};
 pub(super) use opaque::Opaque;
 pub(super) use quantity::{Divisor, Quantity};
 pub(super) use scalar::{
-    Bool, Enum, IntOrText, Keep, Names, Number, NumberText, Text, UnindexedEnum,
+    Bool, Enum, EnumGiven, IntOrText, Keep, Names, Number, NumberText, Text, UnindexedEnum,
 };
 pub(super) use time::{NullableTime, Time};
 
@@ -43,6 +43,8 @@ pub(super) enum Conflict {
     /// On the second field itself.
     Forbidden(&'static str),
     /// On the object that holds them.
+    ForbiddenAbove(&'static str),
+    /// On the object that holds them, as a bad value of it.
     InvalidAbove(&'static str),
 }
 
@@ -51,6 +53,10 @@ impl Conflict {
         match self {
             Self::Forbidden(text) => {
                 reader.violation(node, "FieldValueForbidden", format!("Forbidden: {text}"));
+            }
+            Self::ForbiddenAbove(text) => {
+                let text = format!("Forbidden: {text}");
+                reader.violation_above(node, "FieldValueForbidden", text);
             }
             Self::InvalidAbove(text) => {
                 let text = format!("Invalid value: \"\": {text}");

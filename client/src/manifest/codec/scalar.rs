@@ -108,7 +108,7 @@ fn whole(node: &Node, go_type: &str, reader: &mut Reader) -> Option<i128> {
     }
 }
 
-/// A number that Kubernetes writes as text (`resourceVersion`); 0 is left out, and other text reads as 0.
+/// A number that Kubernetes writes as text (`resourceVersion`); 0 is left out.
 pub(in crate::manifest) struct NumberText;
 
 impl Codec<u64> for NumberText {
@@ -119,7 +119,14 @@ impl Codec<u64> for NumberText {
     fn read(&self, target: &mut u64, node: &Node, reader: &mut Reader) {
         let mut text = String::new();
         Text.read(&mut text, node, reader);
-        *target = text.parse().unwrap_or(0);
+        match text.parse() {
+            Ok(number) => *target = number,
+            Err(_) if text.is_empty() => {}
+            Err(_) => {
+                let told = format!("Invalid value: {text:?}: must be a number");
+                reader.violation(node, "FieldValueInvalid", told);
+            }
+        }
     }
 
     fn encode(&self, value: &u64) -> Json {
@@ -164,6 +171,14 @@ impl Names {
         let found = self.words.iter().find(|(_, known)| *known == value);
         found.map_or("", |(word, _)| word)
     }
+
+    /// A word that is none of these.
+    fn refuse(&self, word: &str, node: &Node, reader: &mut Reader) {
+        let known = self.words.iter().map(|(word, _)| format!("\"{word}\""));
+        let known = known.collect::<Vec<_>>().join(", ");
+        let text = format!("Unsupported value: {word:?}: supported values: {known}");
+        reader.violation(node, "FieldValueNotSupported", text);
+    }
 }
 
 /// An enumeration, written as a word; left out when not given.
@@ -185,22 +200,36 @@ impl Codec<i32> for Enum {
         }
         match self.0.words.iter().find(|(known, _)| known == word) {
             Some((_, value)) => *target = *value,
-            None => {
-                let known: Vec<String> = self
-                    .0
-                    .words
-                    .iter()
-                    .map(|(word, _)| format!("\"{word}\""))
-                    .collect();
-                let known = known.join(", ");
-                let text = format!("Unsupported value: {word:?}: supported values: {known}");
-                reader.violation(node, "FieldValueNotSupported", text);
-            }
+            None => self.0.refuse(word, node, reader),
         }
     }
 
     fn encode(&self, value: &i32) -> Json {
         Json::String(self.0.word(*value).to_owned())
+    }
+
+    fn is_left_out(&self, value: &i32) -> bool {
+        *value == 0
+    }
+}
+
+/// An enumeration that is not the default when it is given as empty text, but an error.
+pub(in crate::manifest) struct EnumGiven(pub(in crate::manifest) &'static Names);
+
+impl Codec<i32> for EnumGiven {
+    fn go_type(&self) -> String {
+        Enum(self.0).go_type()
+    }
+
+    fn read(&self, target: &mut i32, node: &Node, reader: &mut Reader) {
+        match &node.value {
+            Value::Scalar(Scalar::Text(word)) if word.is_empty() => self.0.refuse("", node, reader),
+            _ => Enum(self.0).read(target, node, reader),
+        }
+    }
+
+    fn encode(&self, value: &i32) -> Json {
+        Enum(self.0).encode(value)
     }
 
     fn is_left_out(&self, value: &i32) -> bool {

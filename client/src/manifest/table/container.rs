@@ -5,7 +5,10 @@ use serde_json::{Map, Value as Json};
 
 use super::words;
 use crate::manifest::{
-    codec::{Bool, Codec, Dict, Enum, Keep, List, Number, Obj, Opt, Quantity, Text, UnindexedEnum},
+    codec::{
+        Bool, Codec, Dict, Enum, EnumGiven, Keep, List, Number, Obj, Opt, Quantity, Text,
+        UnindexedEnum,
+    },
     node::Node,
     object::{Object, object, put},
     read::Reader,
@@ -33,7 +36,7 @@ object! {
         "terminationMessagePath" => termination_message_path: Text,
         "terminationMessagePolicy" => termination_message_policy: Enum(&words::TERMINATION_MESSAGE_POLICY),
         "securityContext" => security_context: Opt(Obj),
-        "restartPolicy" => restart_policy: Enum(&words::CONTAINER_RESTART_POLICY),
+        "restartPolicy" => restart_policy: EnumGiven(&words::CONTAINER_RESTART_POLICY),
         "restartPolicyRules" => restart_policy_rules: List(Obj),
         "stdin" => stdin: Bool,
         "stdinOnce" => stdin_once: Bool,

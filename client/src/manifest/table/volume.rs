@@ -142,7 +142,7 @@ object! {
     proto::VolumeProjection = "VolumeProjection" {}
     extra read_other_projection, write_other_projection;
     oneof source: volume_projection::Source, in "",
-    else Conflict::Forbidden("may not specify more than 1 volume type per source"); {
+    else Conflict::ForbiddenAbove("may not specify more than 1 volume type per source"); {
         "configMap" => ConfigMap: Projected,
         "secret" => Secret: Projected,
         "downwardAPI" => DownwardApi: Obj,

@@ -122,10 +122,12 @@ async fn changes_of_the_specification_are_refused_by_name() {
     assert!(told[0].starts_with("spec: Forbidden: pod updates may not change fields other than"));
 
     let mut image = pod.clone();
-    image.spec.as_mut().unwrap().containers[0].image = "app:2".into();
+    image.spec.as_mut().unwrap().containers[0].image = " app:2".into();
     assert_eq!(
         refused(&server, image).await,
-        ["spec.containers[0].image: Forbidden: not supported by Lifepod yet"]
+        [
+            "spec.containers[0].image: Invalid value: \" app:2\": must not have leading or trailing whitespace"
+        ]
     );
 
     let mut more = pod.clone();
@@ -143,6 +145,80 @@ async fn changes_of_the_specification_are_refused_by_name() {
         .labels
         .insert("-bad".into(), "x".into());
     assert!(refused(&server, label).await[0].starts_with("metadata.labels: Invalid value"));
+}
+
+#[tokio::test]
+async fn what_may_change_of_a_specification_changes_and_counts_as_a_generation() {
+    let server = Server::start().await;
+    server.running("web").await;
+    let mut pod = read(&server, "web").await;
+    let before = pod.metadata.as_ref().unwrap().generation;
+    let spec = pod.spec.as_mut().unwrap();
+    spec.active_deadline_seconds = Some(3600);
+    spec.tolerations.push(proto::Toleration {
+        key: "gpu".into(),
+        operator: "Exists".into(),
+        ..proto::Toleration::default()
+    });
+    // Without a revision, the change is made to whatever the pod is by then.
+    pod.metadata.as_mut().unwrap().revision = 0;
+    let changed = soon(server.pods().update_pod(update(pod))).await.unwrap();
+    let changed = changed.into_inner().pod.unwrap();
+    assert_eq!(changed.metadata.unwrap().generation, before + 1);
+    let spec = changed.spec.unwrap();
+    assert_eq!(spec.active_deadline_seconds, Some(3600));
+    assert_eq!(spec.tolerations[0].key, "gpu");
+}
+
+#[tokio::test]
+async fn a_checked_update_shows_its_result_and_stores_nothing() {
+    let server = Server::start().await;
+    server.running("web").await;
+    let mut pod = read(&server, "web").await;
+    pod.spec.as_mut().unwrap().active_deadline_seconds = Some(60);
+    let mut request = update(pod);
+    request.validate_only = true;
+    let shown = soon(server.pods().update_pod(request)).await.unwrap();
+    let shown = shown.into_inner().pod.unwrap().spec.unwrap();
+    assert_eq!(shown.active_deadline_seconds, Some(60));
+    let stored = read(&server, "web").await.spec.unwrap();
+    assert_eq!(stored.active_deadline_seconds, None);
+}
+
+#[tokio::test]
+async fn ephemeral_containers_are_added_by_their_subresource_only() {
+    let server = Server::start().await;
+    server.running("web").await;
+    let mut pod = read(&server, "web").await;
+    let debug = proto::EphemeralContainer {
+        container: Some(container("debug")),
+        target_container_name: "c".into(),
+    };
+    pod.spec.as_mut().unwrap().ephemeral_containers = vec![debug];
+    pod.metadata.as_mut().unwrap().revision = 0;
+    let mut request = update(pod);
+    let plain = soon(server.pods().update_pod(request.clone()))
+        .await
+        .unwrap();
+    let plain = plain.into_inner().pod.unwrap().spec.unwrap();
+    assert!(
+        plain.ephemeral_containers.is_empty(),
+        "not part of a plain update"
+    );
+
+    request.subresource = proto::PodSubresource::EphemeralContainers.into();
+    let added = soon(server.pods().update_pod(request.clone()))
+        .await
+        .unwrap();
+    let mut added = added.into_inner().pod.unwrap();
+    assert_eq!(added.spec.as_ref().unwrap().ephemeral_containers.len(), 1);
+
+    added.spec.as_mut().unwrap().ephemeral_containers.clear();
+    request.pod = Some(added);
+    let (code, _, details) = failure(soon(server.pods().update_pod(request)).await);
+    assert_eq!(code, Code::InvalidArgument);
+    let violations = &details.bad_request().expect("it is there").field_violations;
+    assert_eq!(violations[0].field, "spec.ephemeralContainers");
 }
 
 #[tokio::test]

@@ -103,20 +103,38 @@ fn spec(cx: &mut Context<'_>, wanted: &PodSpec) -> bool {
     for (list, wanted, field) in lists {
         images(cx, list, wanted, field, &mut fields);
     }
-    for (name, value) in &wanted.extra {
-        if spec.extra.get(name) != Some(value) {
-            spec.extra.insert(name.clone(), value.clone());
-            fields.push((true, format!("spec.{name}")));
-        }
-    }
+    let metadata = kept(&mut spec, wanted, &mut fields);
     let added = ephemeral(cx, &mut spec, wanted);
     fields.push((added, "spec.ephemeralContainers".to_owned()));
     let changed = note(cx, fields);
+    let noted = note(cx, metadata);
     if changed {
-        cx.pod.spec = Arc::new(spec);
         cx.pod.meta.generation += 1;
     }
-    changed
+    if changed || noted {
+        cx.pod.spec = Arc::new(spec);
+    }
+    changed || noted
+}
+
+/// Takes over what is kept for reading. Gives back the fields of it that are metadata, which no
+/// generation counts.
+fn kept(
+    spec: &mut PodSpec,
+    wanted: &PodSpec,
+    fields: &mut Vec<(bool, String)>,
+) -> Vec<(bool, String)> {
+    let mut metadata = Vec::new();
+    for (name, value) in &wanted.extra {
+        let before = spec.extra.insert(name.clone(), value.clone());
+        let changed = before.as_ref() != Some(value);
+        if name.starts_with("metadata.") {
+            metadata.push((changed, name.clone()));
+        } else {
+            fields.push((changed, format!("spec.{name}")));
+        }
+    }
+    metadata
 }
 
 /// Takes over the images. What waits for another image, or for a back-off of another image, waits no

@@ -30,7 +30,7 @@ pub(super) fn check(spec: &PodSpec, v: &mut Violations) {
     }
 }
 
-fn one<'a>(
+pub(super) fn one<'a>(
     path: &str,
     container: &'a ContainerSpec,
     spec: &PodSpec,
@@ -57,7 +57,8 @@ fn one<'a>(
     }
 }
 
-fn image(path: &str, image: &str, v: &mut Violations) {
+/// The image of the container at `path`.
+pub(super) fn image(path: &str, image: &str, v: &mut Violations) {
     let path = format!("{path}.image");
     if image.is_empty() {
         v.required(path, "");

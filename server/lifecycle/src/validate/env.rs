@@ -73,8 +73,12 @@ fn source(path: &str, from: &EnvVarSource, v: &mut Violations) {
 }
 
 fn field_path(path: &str, field: &str, v: &mut Violations) {
-    if let Some(key) = map_key(field) {
+    if let Some(key) = map_key(field, "metadata.labels") {
         v.form(path, key, qualified_name(key));
+        return;
+    }
+    if let Some(key) = map_key(field, "metadata.annotations") {
+        v.form(path, key, qualified_name(&key.to_lowercase()));
         return;
     }
     let path = format!("{path}.fieldPath");
@@ -88,11 +92,12 @@ fn field_path(path: &str, field: &str, v: &mut Violations) {
     }
 }
 
-/// The key of `metadata.labels['key']`.
-fn map_key(field: &str) -> Option<&str> {
-    ["metadata.labels['", "metadata.annotations['"]
-        .iter()
-        .find_map(|map| field.strip_prefix(map)?.strip_suffix("']"))
+/// The key of `map['key']`.
+fn map_key<'a>(field: &'a str, map: &str) -> Option<&'a str> {
+    field
+        .strip_prefix(map)?
+        .strip_prefix("['")?
+        .strip_suffix("']")
 }
 
 fn resource_field(path: &str, resource: &str, v: &mut Violations) {

@@ -156,6 +156,14 @@ impl Violations {
         }
     }
 
+    /// An error, unless there is none.
+    ///
+    /// # Errors
+    /// These violations, if there are any.
+    pub fn into_result(self) -> Result<(), Self> {
+        if self.is_empty() { Ok(()) } else { Err(self) }
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

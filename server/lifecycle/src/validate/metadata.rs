@@ -19,9 +19,7 @@ pub(super) fn check(pod: &NewPod, v: &mut Violations) {
         v.form("metadata.labels", value, label_value(value));
     }
     annotations(pod, v);
-    for (index, finalizer) in pod.finalizers.iter().enumerate() {
-        finalizer_name(&format!("metadata.finalizers[{index}]"), finalizer, v);
-    }
+    finalizers(&pod.finalizers, v);
     let owners = pod.spec.extra.get("metadata.ownerReferences");
     if let Some(owners) = owners.and_then(Value::as_array) {
         owner_references(owners, v);
@@ -96,14 +94,23 @@ fn app_armor(pod: &NewPod, key: &str, container: &str, profile: &str, v: &mut Vi
 }
 
 /// A finalizer is qualified, or one of Kubernetes' own.
-fn finalizer_name(path: &str, name: &str, v: &mut Violations) {
+fn finalizers(names: &[String], v: &mut Violations) {
+    const FIELD: &str = "metadata.finalizers";
     const STANDARD: [&str; 3] = ["kubernetes", "orphan", "foregroundDeletion"];
-    let errors = qualified_name(name);
-    let wrong = !errors.is_empty();
-    v.form(path, name, errors);
-    if !wrong && !name.contains('/') && !STANDARD.contains(&name) {
-        let detail = "name is neither a standard finalizer name nor is it fully qualified";
-        v.invalid(path, name, detail);
+    for (index, name) in names.iter().enumerate() {
+        let path = format!("{FIELD}[{index}]");
+        let errors = qualified_name(name);
+        if errors.is_empty() && !name.contains('/') && !STANDARD.contains(&name.as_str()) {
+            let detail = "name is neither a standard finalizer name nor is it fully qualified";
+            v.invalid(&*path, name, detail);
+        }
+        v.form(FIELD, name, errors.clone());
+        v.form(&path, name, errors);
+    }
+    let has = |name: &str| names.iter().any(|known| known == name);
+    if has("orphan") && has("foregroundDeletion") {
+        let detail = "finalizer orphan and foregroundDeletion cannot be both set";
+        v.invalid(FIELD, names, detail);
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod container;
 mod env;
+mod ephemeral;
 mod fields;
 mod handler;
 mod metadata;
@@ -15,9 +16,11 @@ mod pod;
 mod ports;
 mod resources;
 mod scheduling;
+mod update;
 
 pub use fields::{NOT_YET, Violation, ViolationReason, Violations};
 pub use pod::validate;
+pub use update::{IMMUTABLE, validate_ephemeral, validate_update};
 
 /// Names that other layers judge, too.
 pub mod name {

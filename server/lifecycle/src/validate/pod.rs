@@ -1,7 +1,7 @@
 //! Validation of a new pod as a whole (spec §10.4).
 
 use super::{
-    Violations, container, metadata,
+    Violations, container, ephemeral, metadata,
     names::{dns_subdomain, qualified_name},
     network, scheduling,
 };
@@ -15,6 +15,7 @@ pub fn validate(pod: &NewPod) -> Result<(), Violations> {
     let mut v = Violations::default();
     metadata::check(pod, &mut v);
     container::check(&pod.spec, &mut v);
+    ephemeral::check(&pod.spec, &mut v);
     network::check(&pod.spec, &mut v);
     scheduling::check(&pod.spec, &mut v);
     for (index, gate) in pod.spec.readiness_gates.iter().enumerate() {
@@ -26,7 +27,7 @@ pub fn validate(pod: &NewPod) -> Result<(), Violations> {
     if let Some(account) = account.and_then(|name| name.as_str()) {
         v.form("spec.serviceAccountName", account, dns_subdomain(account));
     }
-    if v.is_empty() { Ok(()) } else { Err(v) }
+    v.into_result()
 }
 
 fn deadline(spec: &PodSpec, v: &mut Violations) {

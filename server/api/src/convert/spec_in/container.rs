@@ -10,7 +10,7 @@ use lifepod_lifecycle::{
 use lifepod_proto::v1 as proto;
 
 use super::{
-    NOT_YET, env, handler, image,
+    env, handler, image,
     pod::{bound, filled, restart_policy},
     refused, resources,
 };
@@ -167,11 +167,15 @@ fn restart_rule(
     v: &mut Violations,
 ) -> Option<RestartRule> {
     use proto::{ContainerRestartRuleAction as Action, ContainerRestartRuleOperator as Operator};
-    match rule.action() {
-        Action::Restart => {}
-        Action::RestartAllContainers => v.forbidden(format!("{path}.action"), NOT_YET),
-        Action::Unspecified => v.not_supported(format!("{path}.action"), "", &["Restart"]),
-    }
+    let action = match rule.action() {
+        Action::Restart => RestartRuleAction::Restart,
+        Action::RestartAllContainers => RestartRuleAction::RestartAllContainers,
+        Action::Unspecified => {
+            let known = ["Restart", "RestartAllContainers"];
+            v.not_supported(format!("{path}.action"), "", &known);
+            RestartRuleAction::Restart
+        }
+    };
     let Some(codes) = &rule.exit_codes else {
         v.required(format!("{path}.exitCodes"), "must be specified");
         return None;
@@ -182,7 +186,7 @@ fn restart_rule(
     let values = format!("{path}.exitCodes.values");
     bound(&values, codes.values.len(), MAX_RULE_VALUES, v);
     Some(RestartRule {
-        action: RestartRuleAction::Restart,
+        action,
         not_in: codes.operator() == Operator::NotIn,
         values: codes.values.clone(),
     })

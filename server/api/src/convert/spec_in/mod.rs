@@ -11,6 +11,7 @@
 mod container;
 mod dns;
 mod env;
+mod ephemeral;
 mod handler;
 mod image;
 mod pod;
@@ -32,7 +33,7 @@ use super::{extra, name};
 
 pub(crate) use lifepod_lifecycle::validate::NOT_YET;
 
-pub(crate) use self::pod::pod_spec;
+pub(crate) use self::{ephemeral::ephemeral_containers, pod::pod_spec};
 
 /// Namespace of a pod that names none.
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
@@ -56,9 +57,6 @@ pub(crate) fn admit(pod: &proto::Pod, node: &Arc<str>) -> Result<Admitted, Viola
     let no_metadata = proto::ObjectMeta::default();
     let meta = pod.metadata.as_ref().unwrap_or(&no_metadata);
     let generated = meta.name.is_empty() && !meta.generate_name.is_empty();
-    if !meta.finalizers.is_empty() {
-        violations.forbidden("metadata.finalizers", NOT_YET);
-    }
     // A pod without a specification lacks everything a specification must have.
     let no_spec = proto::PodSpec::default();
     let given = pod.spec.as_ref().unwrap_or(&no_spec);
@@ -101,7 +99,11 @@ pub(crate) fn key(meta: &proto::ObjectMeta, generated: bool) -> PodKey {
     }
 }
 
-fn keep_metadata(meta: &proto::ObjectMeta, kept: &mut std::collections::BTreeMap<String, Value>) {
+/// Keeps what is metadata and has no meaning beyond being shown.
+pub(crate) fn keep_metadata(
+    meta: &proto::ObjectMeta,
+    kept: &mut std::collections::BTreeMap<String, Value>,
+) {
     if !meta.generate_name.is_empty() {
         let prefix = Value::from(meta.generate_name.as_str());
         kept.insert(extra::GENERATE_NAME.to_owned(), prefix);

@@ -8,7 +8,7 @@ use lifepod_lifecycle::{
 };
 use lifepod_proto::v1 as proto;
 
-use super::{NOT_YET, container, dns, refused};
+use super::{NOT_YET, container, dns, ephemeral_containers, refused};
 use crate::convert::extra;
 
 /// Default grace period in seconds.
@@ -43,7 +43,7 @@ pub(crate) fn pod_spec(
         containers: regular
             .map(|(i, c)| container::convert(&format!("spec.containers[{i}]"), c, host_network, v))
             .collect(),
-        ephemeral_containers: Vec::new(),
+        ephemeral_containers: ephemeral_containers(spec, host_network, v),
         restart_policy: restart_policy("spec.restartPolicy", spec.restart_policy, v)
             .unwrap_or_default(),
         termination_grace_period: grace(spec, warnings),

@@ -76,9 +76,6 @@ pub(super) fn container_fields(path: &str, given: &proto::Container, v: &mut Vio
         (!given.resize_policy.is_empty(), "resizePolicy"),
         (!given.volume_mounts.is_empty(), "volumeMounts"),
         (!given.volume_devices.is_empty(), "volumeDevices"),
-        (given.liveness_probe.is_some(), "livenessProbe"),
-        (given.readiness_probe.is_some(), "readinessProbe"),
-        (given.startup_probe.is_some(), "startupProbe"),
     ] {
         refuse(set, &format!("{path}.{field}"), v);
     }
@@ -88,6 +85,7 @@ pub(super) fn container_fields(path: &str, given: &proto::Container, v: &mut Vio
 }
 
 fn container_security(path: &str, given: &proto::SecurityContext, v: &mut Violations) {
+    escalation(path, given, v);
     for (set, field) in [
         (given.run_as_user.is_some(), "runAsUser"),
         (given.run_as_group.is_some(), "runAsGroup"),
@@ -109,5 +107,23 @@ fn container_security(path: &str, given: &proto::SecurityContext, v: &mut Violat
         (given.windows_options.is_some(), "windowsOptions"),
     ] {
         refuse(set, &format!("{path}.securityContext.{field}"), v);
+    }
+}
+
+/// Kubernetes' rule across fields: what may do anything may also gain privileges.
+fn escalation(path: &str, given: &proto::SecurityContext, v: &mut Violations) {
+    if given.allow_privilege_escalation != Some(false) {
+        return;
+    }
+    let path = format!("{path}.securityContext");
+    if given.privileged == Some(true) {
+        let detail = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true";
+        v.invalid(&*path, "", detail);
+    }
+    let added = given.capabilities.iter().flat_map(|list| &list.add);
+    if added.into_iter().any(|name| name == "CAP_SYS_ADMIN") {
+        let detail =
+            "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN";
+        v.invalid(path, "", detail);
     }
 }

@@ -144,6 +144,7 @@ fn scheduling_fields_are_kept_with_a_warning() {
         spec.tolerations = vec![proto::Toleration {
             key: "gpu".to_owned(),
             operator: "Exists".to_owned(),
+            effect: "NoExecute".to_owned(),
             toleration_seconds: Some(30),
             ..proto::Toleration::default()
         }];
@@ -276,8 +277,11 @@ fn what_is_not_served_is_refused_by_name() {
                 ..proto::PodSecurityContext::default()
             });
         }),
-        ("metadata.finalizers", |p| {
-            p.metadata.as_mut().expect("there is one").finalizers = vec!["a/b".to_owned()];
+        ("spec.nodeName", |p| spec(p).node_name = "other".to_owned()),
+        ("spec.os.name", |p| {
+            spec(p).os = Some(proto::PodOs {
+                name: "windows".to_owned(),
+            });
         }),
         ("spec.containers[0].envFrom", |p| {
             first(p).env_from = vec![proto::EnvFromSource::default()];
@@ -285,21 +289,10 @@ fn what_is_not_served_is_refused_by_name() {
         ("spec.containers[0].volumeMounts", |p| {
             first(p).volume_mounts = vec![proto::VolumeMount::default()];
         }),
-        ("spec.containers[0].livenessProbe", |p| {
-            first(p).liveness_probe = Some(proto::Probe::default());
-        }),
         ("spec.containers[0].securityContext.privileged", |p| {
             first(p).security_context = Some(proto::SecurityContext {
                 privileged: Some(true),
                 ..proto::SecurityContext::default()
-            });
-        }),
-        ("spec.containers[0].lifecycle.preStop.httpGet", |p| {
-            first(p).lifecycle = Some(proto::Lifecycle {
-                pre_stop: Some(proto::LifecycleHandler {
-                    handler: Some(Handler::HttpGet(proto::HttpGetAction::default())),
-                }),
-                ..proto::Lifecycle::default()
             });
         }),
         ("spec.containers[0].lifecycle.stopSignal", |p| {
@@ -307,16 +300,6 @@ fn what_is_not_served_is_refused_by_name() {
                 stop_signal: "SIGUSR1".to_owned(),
                 ..proto::Lifecycle::default()
             });
-        }),
-        ("spec.containers[0].restartPolicyRules[0].action", |p| {
-            first(p).restart_policy = proto::RestartPolicy::Never.into();
-            first(p).restart_policy_rules = vec![proto::ContainerRestartRule {
-                action: proto::ContainerRestartRuleAction::RestartAllContainers.into(),
-                exit_codes: Some(proto::ContainerRestartRuleOnExitCodes {
-                    operator: proto::ContainerRestartRuleOperator::In.into(),
-                    values: vec![42],
-                }),
-            }];
         }),
     ];
     for (field, edit) in cases {
@@ -341,22 +324,32 @@ fn empty_values_of_refused_fields_are_no_reason_to_refuse() {
 fn other_texts_match_the_api_servers() {
     type Edit = fn(&mut proto::Pod);
     let cases: Vec<(Edit, &str)> = vec![
-        (|p| p.spec = None, "spec: Required value"),
+        (|p| p.spec = None, "spec.containers: Required value"),
         (
-            |p| spec(p).ephemeral_containers = vec![proto::EphemeralContainer::default()],
+            |p| {
+                let container = proto::Container {
+                    name: "debug".to_owned(),
+                    image: "busybox".to_owned(),
+                    ..proto::Container::default()
+                };
+                spec(p).ephemeral_containers = vec![proto::EphemeralContainer {
+                    container: Some(container),
+                    ..proto::EphemeralContainer::default()
+                }];
+            },
             "spec.ephemeralContainers: Forbidden: cannot be set on create",
-        ),
-        (
-            |p| spec(p).node_name = "other".to_owned(),
-            "spec.nodeName: Unsupported value: \"other\": supported values: \"node\"",
         ),
         (
             |p| {
                 spec(p).os = Some(proto::PodOs {
-                    name: "windows".to_owned(),
+                    name: "plan9".to_owned(),
                 });
             },
-            "spec.os.name: Unsupported value: \"windows\": supported values: \"linux\"",
+            "spec.os: Unsupported value: \"plan9\": supported values: \"linux\", \"windows\"",
+        ),
+        (
+            |p| first(p).liveness_probe = Some(proto::Probe::default()),
+            "spec.containers[0].livenessProbe: Required value: must specify a handler type",
         ),
         (
             |p| spec(p).dns_policy = proto::DnsPolicy::None.into(),

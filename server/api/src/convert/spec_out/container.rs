@@ -3,12 +3,20 @@
 use std::collections::BTreeMap;
 
 use lifepod_lifecycle::spec::{
-    ContainerSpec, EnvVar, EnvVarSource, Handler, HttpScheme, ImagePullPolicy, Lifecycle, Port,
-    PortRef, Protocol, Quantity, Resources, RestartRule, RestartRuleAction,
-    TerminationMessagePolicy,
+    ContainerSpec, EnvVar, EnvVarSource, EphemeralContainer, ImagePullPolicy, Port, Protocol,
+    Quantity, Resources, RestartRule, RestartRuleAction, TerminationMessagePolicy,
 };
 use lifepod_proto::v1 as proto;
-use proto::{env_var_source::Source, int_or_string, lifecycle_handler::Handler as Wire};
+use proto::env_var_source::Source;
+
+use super::handler;
+
+pub(super) fn ephemeral(spec: &EphemeralContainer) -> proto::EphemeralContainer {
+    proto::EphemeralContainer {
+        container: Some(convert(&spec.container)),
+        target_container_name: spec.target_container.clone().unwrap_or_default(),
+    }
+}
 
 pub(super) fn convert(spec: &ContainerSpec) -> proto::Container {
     proto::Container {
@@ -21,7 +29,10 @@ pub(super) fn convert(spec: &ContainerSpec) -> proto::Container {
         env: spec.env.iter().map(env).collect(),
         ports: spec.ports.iter().map(port).collect(),
         resources: Some(resources(&spec.resources)),
-        lifecycle: lifecycle(&spec.lifecycle),
+        liveness_probe: spec.liveness_probe.as_ref().map(handler::probe),
+        readiness_probe: spec.readiness_probe.as_ref().map(handler::probe),
+        startup_probe: spec.startup_probe.as_ref().map(handler::probe),
+        lifecycle: handler::lifecycle(&spec.lifecycle),
         termination_message_path: spec.termination_message_path.clone(),
         termination_message_policy: message_policy(spec.termination_message_policy).into(),
         restart_policy: spec
@@ -113,60 +124,6 @@ pub(crate) fn quantities(list: &BTreeMap<String, Quantity>) -> BTreeMap<String, 
     texts
         .map(|(name, quantity)| (name.clone(), quantity.to_string()))
         .collect()
-}
-
-fn lifecycle(lifecycle: &Lifecycle) -> Option<proto::Lifecycle> {
-    if *lifecycle == Lifecycle::default() {
-        return None;
-    }
-    Some(proto::Lifecycle {
-        post_start: lifecycle.post_start.as_ref().map(handler),
-        pre_stop: lifecycle.pre_stop.as_ref().map(handler),
-        stop_signal: String::new(),
-    })
-}
-
-fn handler(handler: &Handler) -> proto::LifecycleHandler {
-    let handler = match handler {
-        Handler::Exec { command } => Some(Wire::Exec(proto::ExecAction {
-            command: command.clone(),
-        })),
-        Handler::Sleep { seconds } => Some(Wire::Sleep(proto::SleepAction {
-            seconds: i64::try_from(*seconds).unwrap_or(i64::MAX),
-        })),
-        Handler::HttpGet(get) => Some(Wire::HttpGet(proto::HttpGetAction {
-            path: get.path.clone(),
-            port: Some(port_ref(&get.port)),
-            host: get.host.clone().unwrap_or_default(),
-            scheme: match get.scheme {
-                HttpScheme::Http => proto::UriScheme::Http.into(),
-                HttpScheme::Https => proto::UriScheme::Https.into(),
-            },
-            http_headers: get
-                .headers
-                .iter()
-                .map(|(name, value)| proto::HttpHeader {
-                    name: name.clone(),
-                    value: value.clone(),
-                })
-                .collect(),
-        })),
-        Handler::TcpSocket { host, port } => Some(Wire::TcpSocket(proto::TcpSocketAction {
-            port: Some(port_ref(port)),
-            host: host.clone().unwrap_or_default(),
-        })),
-        // Admission lets no such hook in.
-        Handler::Grpc { .. } => None,
-    };
-    proto::LifecycleHandler { handler }
-}
-
-fn port_ref(port: &PortRef) -> proto::IntOrString {
-    let value = match port {
-        PortRef::Number(number) => int_or_string::Value::Int((*number).into()),
-        PortRef::Name(name) => int_or_string::Value::String(name.clone()),
-    };
-    proto::IntOrString { value: Some(value) }
 }
 
 fn restart_rule(rule: &RestartRule) -> proto::ContainerRestartRule {

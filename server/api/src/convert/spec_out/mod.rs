@@ -2,6 +2,7 @@
 //! kept for reading.
 
 pub(crate) mod container;
+mod handler;
 
 use lifepod_lifecycle::{
     Pod,
@@ -19,6 +20,11 @@ pub(crate) fn spec(pod: &Pod) -> proto::PodSpec {
             .init_containers
             .iter()
             .map(container::convert)
+            .collect(),
+        ephemeral_containers: spec
+            .ephemeral_containers
+            .iter()
+            .map(container::ephemeral)
             .collect(),
         restart_policy: restart_policy(spec.restart_policy).into(),
         termination_grace_period_seconds: Some(seconds(spec.termination_grace_period)),

@@ -85,7 +85,7 @@ fn suffix(text: &str) -> Option<(i128, i32)> {
 
 /// `digits × base^exponent / 10^decimals`, in thousandths, rounded away from zero; saturating.
 fn scale(digits: i128, decimals: u32, base: i128, exponent: i32) -> i128 {
-    let limit = i128::from(i64::MAX);
+    let limit = i128::from(i64::MAX) * 1000;
     if digits == 0 {
         return 0;
     }
@@ -214,6 +214,7 @@ mod tests {
             ("100M", "100M"),
             ("5u", "1m"),
             ("0.1n", "1m"),
+            ("1Ei", "1Ei"),
             ("1e3", "1e3"),
             ("1e400", "10e399"),
             ("-1", "-1"),
