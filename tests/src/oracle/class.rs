@@ -11,6 +11,8 @@ pub enum Class {
     RefusedByName(Vec<String>),
     /// Both refuse. Lifepod refuses the whole field, Kubernetes something in it.
     RefusedAsWhole(Vec<String>),
+    /// Both refuse, one while reading or by a plug-in, the other by validation.
+    RefusedElsewhere(String),
     /// Kubernetes has an operation that Lifepod does not have.
     NotOffered(&'static str),
     /// Not the same, for a known and intended reason.
@@ -40,6 +42,18 @@ pub(super) fn judge(id: &str, expected: &Answer, got: &Answer, intended: Intende
         matches!(got, Answer::Accepted(_)) && !matches!(expected, Answer::Accepted(_));
     let why = || intended.iter().find(|(part, _)| id.contains(part));
     let class = match (compare(expected, got), why()) {
+        // A field that is refused here and accepted there is refused by name, with the reason.
+        (Class::Different(how), Some((_, why))) if matches!(expected, Answer::Accepted(_)) => {
+            match got {
+                Answer::Invalid { causes, .. } => {
+                    let named = causes
+                        .iter()
+                        .map(|cause| format!("{} ({why})", cause.field));
+                    Class::RefusedByName(named.collect())
+                }
+                _ => Class::Explained { why, how },
+            }
+        }
         (Class::Different(how), Some((_, why))) => Class::Explained { why, how },
         (class, _) => class,
     };
@@ -71,7 +85,15 @@ pub(super) fn compare(expected: &Answer, got: &Answer) -> Class {
         (Answer::Refused { code, .. }, Answer::Refused { code: got, .. }) if code == got => {
             Class::Equal
         }
-        (expected, got) => Class::Different(format!("{} became {}", short(expected), short(got))),
+        (expected, got) => {
+            let how = format!("{} became {}", short(expected), short(got));
+            let refused = |answer: &Answer| !matches!(answer, Answer::Accepted(_));
+            if refused(expected) && refused(got) {
+                Class::RefusedElsewhere(how)
+            } else {
+                Class::Different(how)
+            }
+        }
     }
 }
 

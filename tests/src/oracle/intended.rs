@@ -12,18 +12,6 @@ pub(super) const CREATES: Intended = &[
         "a manifest says what it is: there is no URL that would",
     ),
     (
-        "top-newline",
-        "a text without an object holds no pod to be wrong",
-    ),
-    (
-        "top-comment-only",
-        "a text without an object holds no pod to be wrong",
-    ),
-    (
-        "top-null-doc",
-        "a text without an object holds no pod to be wrong",
-    ),
-    (
         "yaml-second-document-broken",
         "every document of a text is read, not only the first",
     ),
@@ -50,14 +38,6 @@ pub(super) const CREATES: Intended = &[
         "an empty securityContext reads back as none",
     ),
     (
-        "priority-class",
-        "there are no PriorityClasses: the name is kept, and checked",
-    ),
-    (
-        "preemption-bad",
-        "refused, but not by a plug-in of a cluster",
-    ),
-    (
         "sec-windows-hostprocess",
         "windowsOptions are refused, whatever they say",
     ),
@@ -77,10 +57,6 @@ pub(super) const CREATES: Intended = &[
         "every-field-pod",
         "refused by both; Kubernetes stops at what it finds first",
     ),
-    (
-        "sched-node-affinity-wrong-shape",
-        "refused by both; affinity is not decoded field by field",
-    ),
 ];
 
 /// Sequences of changes.
@@ -89,7 +65,6 @@ pub(super) const UPDATES: Intended = &[
         "gate-add-late",
         "refused by both; a pod here never has gates",
     ),
-    ("put-bad-rv", "refused by both, here as a bad value"),
     (
         "put-original-manifest",
         "refused: no plug-in puts back the tolerations that a cluster's had added",

@@ -13,7 +13,7 @@ pub struct Tally {
     pub fields: BTreeMap<String, usize>,
     /// One line per case that is not the same, explained or not.
     pub told: Vec<String>,
-    /// Cases that are different without a reason.
+    /// Cases that are different, explained or not.
     pub different: usize,
     /// Cases accepted that Kubernetes refuses, without a reason.
     pub too_lenient: usize,
@@ -40,18 +40,23 @@ impl Tally {
         let name = match &case.class {
             Class::Equal => "equal",
             Class::RefusedByName(fields) => {
-                self.count_fields(fields);
+                self.count_fields(id, fields);
                 "refused by name"
             }
             Class::RefusedAsWhole(fields) => {
-                self.count_fields(fields);
+                self.count_fields(id, fields);
                 "refused by both, here as a whole"
+            }
+            Class::RefusedElsewhere(how) => {
+                self.told.push(format!("refused elsewhere  {id}: {how}"));
+                "refused by both at another stage"
             }
             Class::NotOffered(what) => {
                 self.told.push(format!("no such operation  {id}: {what}"));
                 "no such operation"
             }
             Class::Explained { why, how } => {
+                self.different += 1;
                 self.told.push(format!("explained  {id}: {why} ({how})"));
                 "explained"
             }
@@ -65,8 +70,11 @@ impl Tally {
         *self.counts.entry(name).or_default() += 1;
     }
 
-    fn count_fields(&mut self, fields: &[String]) {
+    fn count_fields(&mut self, id: &str, fields: &[String]) {
         for field in fields {
+            if field.ends_with(')') {
+                self.told.push(format!("refused by name  {id}: {field}"));
+            }
             *self.fields.entry(without_indexes(field)).or_default() += 1;
         }
     }

@@ -19,7 +19,7 @@ use crate::steps::{step, workspace};
 /// Names the recording when `--path` does not.
 const VARIABLE: &str = "LIFEPOD_ORACLE";
 const BESIDE: &str = "../shared/oracle";
-/// Share of create cases that may be different without a reason, in percent.
+/// Share of create cases that may be different, in percent.
 const CREATE_TOLERANCE: usize = 2;
 /// The same of sequences of changes.
 const UPDATE_TOLERANCE: usize = 5;

@@ -214,6 +214,7 @@ async fn ephemeral_containers_are_added_by_their_subresource_only() {
     assert_eq!(added.spec.as_ref().unwrap().ephemeral_containers.len(), 1);
 
     added.spec.as_mut().unwrap().ephemeral_containers.clear();
+    added.metadata.as_mut().unwrap().revision = 0;
     request.pod = Some(added);
     let (code, _, details) = failure(soon(server.pods().update_pod(request)).await);
     assert_eq!(code, Code::InvalidArgument);

@@ -61,6 +61,9 @@ pub(crate) fn admit(pod: &proto::Pod, node: &Arc<str>) -> Result<Admitted, Viola
     let no_spec = proto::PodSpec::default();
     let given = pod.spec.as_ref().unwrap_or(&no_spec);
     let mut spec = pod_spec(given, node, &mut violations, &mut warnings);
+    if !given.ephemeral_containers.is_empty() {
+        violations.forbidden("spec.ephemeralContainers", "cannot be set on create");
+    }
     keep_metadata(meta, &mut spec.extra);
     let new = NewPod {
         key: key(meta, generated),

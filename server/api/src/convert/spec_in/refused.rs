@@ -6,9 +6,6 @@ use lifepod_proto::v1 as proto;
 use super::pod::refuse;
 
 pub(super) fn pod_fields(spec: &proto::PodSpec, v: &mut Violations) {
-    if !spec.ephemeral_containers.is_empty() {
-        v.forbidden("spec.ephemeralContainers", "cannot be set on create");
-    }
     for (set, field) in [
         (!spec.volumes.is_empty(), "volumes"),
         (spec.host_pid, "hostPID"),
