@@ -233,9 +233,7 @@ fn changes(before: &Value, after: &Value) -> BTreeMap<String, Value> {
         .chain(new.keys())
         .filter(|path| is_compared(path))
     {
-        let after = new
-            .get(path)
-            .map_or_else(|| "<absent>".into(), |value| normal(value));
+        let after = new.get(path).map_or_else(|| "<absent>".into(), normal);
         if old.get(path) != new.get(path) {
             changed.insert(path.clone(), after);
         }
