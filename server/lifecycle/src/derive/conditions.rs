@@ -5,7 +5,7 @@ use crate::{
     Pod,
     spec::RestartRuleAction,
     state::{Class, Sandbox},
-    status::{Condition, ContainerState, ContainerStatus, Phase, Truth},
+    status::{Condition, ContainerStatus, Phase, Truth},
     time::Timestamp,
     transition::Label,
 };
@@ -213,14 +213,4 @@ pub(crate) fn conditions(pod: &Pod, phase: Phase, now: Timestamp) -> Vec<Conditi
         }
     });
     pod.state.foreign.iter().cloned().chain(own).collect()
-}
-
-/// Whether any container is shown running.
-pub(crate) fn any_running(pod: &Pod) -> bool {
-    pod.state.containers.iter().any(|c| {
-        matches!(
-            container_status(pod, c).state,
-            ContainerState::Running { .. }
-        )
-    })
 }

@@ -13,9 +13,10 @@ pub(crate) fn restartable(pod: &Pod, container: &Container, ended: &Finished) ->
     let Some(spec) = spec_of(pod, container) else {
         return false;
     };
+    let everything = ended.rerun || pod.state.restarting_all;
     match container.class {
         Class::Ephemeral => false,
-        _ if ended.rerun || ended.stopped == Some(StopReason::RestartAll) => true,
+        _ if everything || ended.stopped == Some(StopReason::RestartAll) => true,
         Class::Sidecar => true,
         // An init container that ended well is done, whatever the policy says.
         Class::Init => ended.exit.status.code != 0 && by_exit_code(pod, spec, ended),

@@ -5,7 +5,7 @@ mod container;
 mod phase;
 mod qos;
 
-pub(crate) use conditions::{NODE_LOST, any_running, conditions};
+pub(crate) use conditions::{NODE_LOST, conditions};
 pub(crate) use container::{
     container_status, first_rule, restartable, restarts_unhealthy, shows_running, spec_of,
     will_restart,

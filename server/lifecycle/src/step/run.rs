@@ -158,6 +158,7 @@ pub(super) fn failed(
         container.previous_exit = container.exit.replace(finished);
         container.activity = Activity::Idle;
         cx.pod.state.initialized |= container.class == Class::Main;
+        restart_all::consider(cx, index);
         let will = crate::derive::will_restart(cx.pod, &cx.pod.state.containers[index]);
         cx.pod.state.containers[index].shown = will.then_some(shown);
     } else {

@@ -29,7 +29,8 @@ pub(super) fn settle(cx: &mut Context<'_>) {
         Some(_) if ended && !phase.is_terminal() => phase = Phase::Failed,
         _ => {}
     }
-    let withheld = phase.is_terminal() && runs && derive::any_running(cx.pod);
+    // Also a start in flight may still make a process.
+    let withheld = phase.is_terminal() && runs;
     if before.is_terminal() {
         phase = before;
     } else if outage::is_over_limit(cx) {

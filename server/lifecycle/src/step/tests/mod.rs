@@ -1,9 +1,12 @@
 //! Scenarios of the rules, driven without any runtime: the test plays the driver.
 
+mod driver;
 mod ephemeral;
+mod exhaustive;
 mod hooks;
 mod images;
 mod init;
+mod model;
 mod outage;
 mod probes;
 mod random;
@@ -30,6 +33,7 @@ use crate::{
         ContainerSpec, EphemeralContainer, Handler, Lifecycle, PodSpec, Probe, RestartPolicy,
         RestartRule, RestartRuleAction,
     },
+    state::{Class, EndReason, StopReason},
     status::{ContainerState, ContainerStatus, Stage, Truth},
     time::Timestamp,
     transition::{Cause, ExitStatus, Observation, ProbeKind, Subject},

@@ -1,141 +1,155 @@
-//! Drivers that answer in any order, sometimes badly, sometimes twice.
+//! Random pods, random drivers, crashes at every step: no order of events breaks an invariant,
+//! contradicts the dumber model, keeps a pod from running once all goes well, or a deleted one from
+//! going.
 
-use proptest::prelude::*;
+use proptest::{prelude::*, sample::Index};
 
-use super::*;
+use super::{
+    driver::{Move, Play},
+    *,
+};
 
-/// Plays a driver that answers in any order, sometimes badly, sometimes twice.
-fn play(w: &mut World, choice: u8, which: usize) {
-    match choice {
-        0..=5 if !w.owed.is_empty() => {
-            let (op, action) = w.owed.remove(which % w.owed.len());
-            answer(w, op, &action, which);
+prop_compose! {
+    fn probe()(
+        some in prop::bool::weighted(0.4), delay in 0..12_u64, period in 1..12_u64,
+        successes in 1..3_u32, failures in 1..3_u32, grace in prop::option::of(1..8_u64),
+    ) -> Option<Probe> {
+        some.then(|| Probe {
+            initial_delay: Duration::from_secs(delay),
+            period: Duration::from_secs(period),
+            success_threshold: successes,
+            failure_threshold: failures,
+            termination_grace_period: grace.map(Duration::from_secs),
+            ..exec_probe()
+        })
+    }
+}
+
+fn policy() -> impl Strategy<Value = RestartPolicy> {
+    let all = [
+        RestartPolicy::Always,
+        RestartPolicy::OnFailure,
+        RestartPolicy::Never,
+    ];
+    prop::sample::select(all.to_vec())
+}
+
+fn rules() -> impl Strategy<Value = Vec<RestartRule>> {
+    let action = prop::bool::ANY.prop_map(|all| {
+        if all {
+            RestartRuleAction::RestartAllContainers
+        } else {
+            RestartRuleAction::Restart
         }
-        6 => w.pass(which as u64 % 40),
-        7 => {
-            let names = ["c1", "c2", "i1"];
-            let name = names[which % 3];
-            let attempt = w
-                .pod
-                .state()
-                .containers
-                .iter()
-                .find(|c| c.name == name)
-                .map_or(0, crate::state::Container::restart_count);
-            let fact = w.exit_fact(name, attempt, (which % 2) as i32);
-            w.fact(fact);
-        }
-        8 if which.is_multiple_of(4) => w.delete(Some(which as i64 % 20)),
-        9 if which.is_multiple_of(3) => w.fact(Fact::SandboxLost {
-            message: String::new(),
-        }),
-        _ => {
-            // A restart: the state survives a round trip, and everything owed is asked for again.
-            w.owed = w.pod.owed().into_iter().map(|e| (e.op, e.action)).collect();
+    });
+    let one = (
+        action,
+        any::<bool>(),
+        prop::sample::select(vec![0, 1, 42, 137]),
+    );
+    let one = one.prop_map(|(action, not_in, code)| RestartRule {
+        not_in,
+        ..rule(action, code)
+    });
+    prop::collection::vec(one, 0..3)
+}
+
+prop_compose! {
+    fn regular(name: &'static str)(
+        hooks in any::<(bool, bool)>(), startup in probe(), liveness in probe(), readiness in probe(),
+        own in prop::option::weighted(0.3, (policy(), rules())),
+    ) -> ContainerSpec {
+        let (restart_policy, restart_policy_rules) = match own {
+            Some((policy, rules)) => (Some(policy), rules),
+            None => (None, Vec::new()),
+        };
+        ContainerSpec {
+            lifecycle: Lifecycle {
+                post_start: exec().filter(|_| hooks.0),
+                pre_stop: exec().filter(|_| hooks.1),
+            },
+            startup_probe: startup,
+            liveness_probe: liveness,
+            readiness_probe: readiness,
+            restart_policy,
+            restart_policy_rules,
+            ..container(name)
         }
     }
 }
 
-fn answer(w: &mut World, op: OpId, action: &Action, which: usize) {
-    let bad = which.is_multiple_of(5);
-    let message = String::from("bad");
-    let at = w.now;
-    let fact = match action {
-        Action::CreateSandbox { .. } if bad => Fact::SandboxFailed { op, message },
-        Action::CreateSandbox { .. } => Fact::SandboxReady { op, ips: vec![] },
-        Action::EnsureImage { .. } if bad => Fact::ImageFailed {
-            op,
-            failure: ImageFailure::ErrImagePull,
-            message,
-        },
-        Action::EnsureImage { .. } => Fact::ImageReady {
-            op,
-            image_id: "i".into(),
-            image_ref: "r".into(),
-            source: ImageSource::Present,
-        },
-        Action::StartContainer { .. } if bad => {
-            let failure = [
-                StartFailure::Config,
-                StartFailure::Create,
-                StartFailure::Start,
-            ][which % 3];
-            Fact::ContainerFailed {
-                op,
-                failure,
-                container_id: "c".into(),
-                message,
-            }
-        }
-        Action::StartContainer { .. } => Fact::ContainerStarted {
-            op,
-            container_id: "c".into(),
-            at,
-        },
-        Action::RunHook { .. } if bad => Fact::HookFinished {
-            op,
-            outcome: Outcome::Failure { message },
-        },
-        Action::RunHook { .. } => Fact::HookFinished {
-            op,
-            outcome: Outcome::Success,
-        },
-        Action::RemoveSandbox { .. } if bad => Fact::CleanupFailed { op, message },
-        Action::RemoveSandbox { purge } => Fact::SandboxRemoved { op, purged: *purge },
-        Action::PurgePod => Fact::PodPurged { op },
-        Action::StopContainer {
-            container, attempt, ..
-        }
-        | Action::KillContainer {
-            container, attempt, ..
-        } => w.exit_fact(container, *attempt, 137),
-        Action::RunProbe { .. } => return,
+prop_compose! {
+    fn pod_spec()(
+        policy in policy(), c1 in regular("c1"), c2 in prop::option::of(regular("c2")),
+        s1 in prop::option::of(regular("s1")), s2 in prop::option::of(regular("s2")),
+        i1 in prop::option::of(prop::option::weighted(0.3, rules())), i2 in any::<bool>(),
+        deadline in prop::option::weighted(0.2, 1..200_u64),
+    ) -> PodSpec {
+        let mut spec = spec(policy, [Some(c1), c2].into_iter().flatten().collect());
+        let as_sidecar = |c: Option<ContainerSpec>| c.map(|c| ContainerSpec {
+            restart_policy: Some(RestartPolicy::Always),
+            ..c
+        });
+        let i1 = i1.map(|rules| ContainerSpec {
+            restart_policy: rules.as_ref().map(|_| RestartPolicy::Never),
+            // One that restarts everything when all goes well would never let the pod come to rest.
+            restart_policy_rules: rules.unwrap_or_default().into_iter().filter(|r| !r.matches(0)).collect(),
+            ..container("i1")
+        });
+        let i2 = i2.then(|| container("i2"));
+        let inits = [as_sidecar(s1), i1, as_sidecar(s2), i2];
+        spec.init_containers = inits.into_iter().flatten().collect();
+        spec.active_deadline = deadline.map(Duration::from_secs);
+        spec
+    }
+}
+
+/// Any move; those of the ordinary course most often.
+fn moves() -> impl Strategy<Value = (u8, Index)> {
+    (0..64_u8, any::<Index>())
+}
+
+fn chosen(play: &Play, choice: u8, which: Index) -> Move {
+    let flying = |f: fn(usize) -> Move| match play.flying.len() {
+        0 => Move::Wait,
+        n => f(which.index(n)),
     };
-    w.fact(fact.clone());
-    if which.is_multiple_of(7) {
-        let before = w.pod.clone();
-        w.fact(fact);
-        assert_eq!(
-            before.state(),
-            w.pod.state(),
-            "a repeated fact changes nothing"
-        );
+    match choice {
+        0..=31 => flying(Move::Succeed),
+        32..=36 => flying(Move::Fail),
+        37 => flying(Move::Err),
+        38..=39 => flying(Move::SucceedUnheard),
+        40..=45 => match play.running().len() {
+            0 => Move::Wait,
+            n => Move::Exit(which.index(n), [0, 1, 42][which.index(3)]),
+        },
+        46..=55 => Move::Wait,
+        56..=57 => Move::Crash,
+        58 => Move::LoseSandbox,
+        59 => Move::Outage,
+        60 => Move::Image(which.index(2)),
+        61 => Move::Debug,
+        62 => Move::Delete(which.index(40) as i64),
+        _ => Move::Wait,
     }
 }
 
 proptest! {
     #[test]
-    fn no_order_of_facts_breaks_an_invariant(
-        policy in 0..3_usize, hooks in any::<bool>(), steps in prop::collection::vec((0..11_u8, 0..1000_usize), 1..120),
+    fn no_order_of_events_breaks_an_invariant(
+        spec in pod_spec(), steps in prop::collection::vec(moves(), 1..150),
     ) {
-        let policy = [RestartPolicy::Always, RestartPolicy::OnFailure, RestartPolicy::Never][policy];
-        let mut c1 = container("c1");
-        if hooks {
-            c1.lifecycle = Lifecycle { post_start: exec(), pre_stop: exec() };
-        }
-        let mut s = spec(policy, vec![c1, container("c2")]);
-        s.init_containers = vec![container("i1")];
-        let mut w = World::new(s);
+        let mut play = Play::new(spec);
         for (choice, which) in steps {
-            if w.removed {
+            if play.removed {
                 break;
             }
-            play(&mut w, choice, which);
+            let next = chosen(&play, choice, which);
+            play.make(next);
         }
+        play.settle();
         // Whatever happened, a deletion ends it when the driver answers.
-        if !w.removed {
-            w.delete(Some(1));
-            for round in 0..200_usize {
-                if w.removed {
-                    break;
-                }
-                w.owed = w.pod.owed().into_iter().map(|e| (e.op, e.action)).collect();
-                match w.owed.pop() {
-                    Some((op, action)) => answer(&mut w, op, &action, 1 + round * 35),
-                    None => w.pass(11),
-                }
-            }
-            prop_assert!(w.removed, "the pod goes: {:?}", w.pod.state());
-        }
+        play.make(Move::Delete(1));
+        play.finish();
     }
 }
