@@ -407,8 +407,13 @@ impl Play {
 
     /// What is to happen so that the pod goes on without trouble.
     pub(super) fn finish(&mut self) {
+        self.finish_unless(|_| false);
+    }
+
+    /// The same, up to a state from which it is known to go on.
+    pub(super) fn finish_unless(&mut self, mut known: impl FnMut(&Self) -> bool) {
         for _ in 0..400 {
-            if self.removed {
+            if self.removed || known(self) {
                 return;
             }
             if self.pod.state().outage.is_some() {

@@ -96,6 +96,7 @@ fn explore(policy: RestartPolicy) -> usize {
     let first = Play::new(spec);
     let mut seen = BTreeSet::from([key(&first)]);
     let mut open = VecDeque::from([first]);
+    let mut goes = BTreeSet::new();
     while let Some(play) = open.pop_front() {
         if play.removed {
             continue;
@@ -103,7 +104,7 @@ fn explore(policy: RestartPolicy) -> usize {
         let deleted = play.pod.meta.deletion.is_some();
         let delete = (!deleted).then_some(Move::Delete(5));
         if delete.is_none() {
-            play.clone().finish();
+            play.clone().finish_unless(|play| !goes.insert(key(play)));
         }
         for next in moves(&play).into_iter().chain(delete) {
             let mut after = play.clone();
