@@ -2,6 +2,7 @@
 //!
 //! The suites are in `tests/`; they start the real binaries and talk to them as any client does.
 
+pub mod chaos;
 pub mod fixtures;
 pub mod oracle;
 pub mod world;

@@ -22,8 +22,17 @@ impl Pods {
     /// # Errors
     /// `SELECTOR_INVALID` when the selector cannot be parsed.
     pub async fn list(&self, selector: &Selector) -> Result<PodList> {
+        self.list_at(selector, 0).await
+    }
+
+    /// Lists the pods there were at a revision, as they were; 0 means now.
+    ///
+    /// # Errors
+    /// As [`Pods::list`]; `REVISION_EXPIRED` when that revision is not kept any more.
+    pub async fn list_at(&self, selector: &Selector, revision: u64) -> Result<PodList> {
         let mut request = proto::ListPodsRequest {
             selector: Some(self.scoped(selector)),
+            revision,
             ..Default::default()
         };
         let mut list = PodList::default();

@@ -97,6 +97,8 @@ pub struct Watch {
     pending: VecDeque<WatchEvent>,
     failures: u32,
     resume_token: String,
+    /// Streams that were opened from a position that this watch had reached.
+    resumes: u64,
     /// Whether the server has ever answered.
     established: bool,
     ended: bool,
@@ -126,6 +128,7 @@ impl Pods {
             pending: VecDeque::new(),
             failures: 0,
             resume_token: String::new(),
+            resumes: 0,
             established: false,
             ended: false,
         }
@@ -138,6 +141,12 @@ impl Watch {
     #[must_use]
     pub fn resume_token(&self) -> &str {
         &self.resume_token
+    }
+
+    /// How often the watch has gone on, on another stream, from where it was.
+    #[must_use]
+    pub fn resumes(&self) -> u64 {
+        self.resumes
     }
 
     /// The next event. A lost connection is made again, for as long as it takes once the watch has been established;
@@ -201,7 +210,9 @@ impl Watch {
     async fn open(&mut self) -> Result<Streaming<proto::WatchPodsResponse>> {
         let request = Request::new(self.request.clone());
         let response = self.pods.service().watch_pods(request).await;
-        Ok(response.map_err(|status| decode(&status))?.into_inner())
+        let stream = response.map_err(|status| decode(&status))?.into_inner();
+        self.resumes += u64::from(!self.resume_token.is_empty());
+        Ok(stream)
     }
 
     fn accept(&mut self, frame: Frame) {

@@ -140,7 +140,11 @@ impl Pods {
         .await
     }
 
-    async fn update_with(&self, mut request: proto::UpdatePodRequest) -> Result<Updated> {
+    /// Changes a pod by a whole request, for a request id of one's own.
+    ///
+    /// # Errors
+    /// As [`Pods::update`].
+    pub async fn update_with(&self, mut request: proto::UpdatePodRequest) -> Result<Updated> {
         ensure_request_id(&mut request.request_id);
         let service = self.service();
         let call = rpc!(service, update_pod);

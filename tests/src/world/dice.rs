@@ -22,6 +22,18 @@ impl Dice {
         Self(seed)
     }
 
+    /// With a seed.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Another stream, decided by this one.
+    #[must_use]
+    pub fn split(&mut self) -> Self {
+        Self(self.below(u64::MAX))
+    }
+
     /// A number below `bound`, which is not 0.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);

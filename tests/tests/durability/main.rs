@@ -1,3 +1,4 @@
 //! What the server does when its disk fails, and what outlives it.
 
+mod chaos;
 mod disk;

@@ -9,6 +9,7 @@
 )]
 
 mod bench;
+mod chaos;
 mod demo;
 mod images;
 mod oracle;
@@ -41,6 +42,7 @@ enum Task {
     Demo(demo::Args),
     Test(test::Args),
     Bench(bench::Args),
+    Chaos(chaos::Args),
     Images(images::Args),
     Oracle(oracle::Args),
     /// Run what continuous integration runs: format, lints, documentation, tests (`.ci/run`)
@@ -64,6 +66,7 @@ fn run(task: Task) -> Result<()> {
         Task::Demo(args) => demo::run(&args),
         Task::Test(args) => test::run(&args),
         Task::Bench(args) => bench::run(&args),
+        Task::Chaos(args) => chaos::run(&args),
         Task::Images(args) => images::run(&args),
         Task::Oracle(args) => oracle::run(&args),
         Task::Ci => steps::run(&mut steps::program(".ci/run")),

@@ -154,7 +154,7 @@ async fn pods_are_read_as_they_were() {
         assert!(pod.metadata.as_ref().unwrap().revision <= revision);
         let all = listed(&server, revision).await;
         assert_eq!(all.revision, revision);
-        assert_eq!(all.pods, [pod.clone()]);
+        assert_eq!(all.pods, std::slice::from_ref(&pod));
         phases.push(pod.status.unwrap().phase());
     }
     assert_eq!(phases.first(), Some(&proto::PodPhase::Pending));
