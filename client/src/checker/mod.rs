@@ -44,7 +44,7 @@ pub enum Scope {
 }
 
 /// Checks one watch, across all its resumptions.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Checker {
     scope: Scope,
     /// Newest revision told in any way.

@@ -18,7 +18,7 @@ use crate::{
 pub(super) type Fault = (Guarantee, String);
 
 /// One pod's life so far.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Past {
     name: String,
     /// Seen from its first revision.

@@ -34,10 +34,10 @@ impl Fate {
             0 => Death::Signal,
             1 => Death::InCommit {
                 before: dice.one_in(2),
-                nth: 1 + dice.below(60),
+                nth: 1 + dice.below(40),
             },
             _ => Death::TornSync {
-                one_in: 2 + dice.below(60),
+                one_in: 2 + dice.below(30),
             },
         };
         let errors = ["ENOSPC", "EROFS", "EIO"];
@@ -45,9 +45,14 @@ impl Fate {
             let error = errors[usize::try_from(dice.below(3)).unwrap_or(0)];
             (error, dice.millis(5, 100), dice.millis(20, 200))
         });
+        // Time enough to die by itself, if it is to.
+        let life = match death {
+            Death::Signal => dice.millis(20, 400),
+            Death::InCommit { .. } | Death::TornSync { .. } => dice.millis(800, 1200),
+        };
         Self {
             death,
-            life: dice.millis(20, 400),
+            life,
             illness,
             seed: dice.below(u64::MAX),
         }

@@ -132,17 +132,11 @@ impl Watcher {
 
     /// Compares what was told with the pods there were then.
     pub(super) async fn shown_at(&self, pods: &Pods) -> Result<Vec<String>> {
-        // The watch goes on meanwhile: it must be as it is at the revision that is read.
-        loop {
-            let revision = self.lock().checker.revision().unwrap_or_default();
-            let selector = self.habit.selector();
-            let listed = pods.list_at(&selector, revision).await?;
-            let seen = self.lock();
-            if seen.checker.revision() == Some(revision) {
-                let differences = seen.checker.compare_pods(&listed.pods);
-                return Ok(self.lines(&differences));
-            }
-        }
+        // The watch goes on meanwhile; what it had been told until now does not change.
+        let checker = self.lock().checker.clone();
+        let revision = checker.revision().unwrap_or_default();
+        let listed = pods.list_at(&self.habit.selector(), revision).await?;
+        Ok(self.lines(&checker.compare_pods(&listed.pods)))
     }
 
     /// Every broken promise that was not taken before.
