@@ -8,8 +8,7 @@ use lifepod_proto::{
     FILE_DESCRIPTOR_SET,
     v1::{
         exec_service_server::ExecServiceServer, image_service_server::ImageServiceServer,
-        log_service_server::LogServiceServer, pod_service_server::PodServiceServer,
-        system_service_server::SystemServiceServer,
+        log_service_server::LogServiceServer, system_service_server::SystemServiceServer,
     },
 };
 use tonic::{
@@ -21,7 +20,7 @@ use tower::layer::util::{Identity, Stack};
 
 use crate::{
     config::ApiConfig, edge::EdgeLayer, exec::Execs, health::Health, image::ImagesOf, logs::Logs,
-    pod::Pods, shared::Shared, system::System,
+    pod::PodRoutes, shared::Shared, system::System,
 };
 
 /// How long a connection may be silent before it is asked whether it lives.
@@ -69,7 +68,7 @@ impl Api {
         let shared = || Arc::clone(&self.shared);
         let mut routes = Routes::builder();
         routes
-            .add_service(PodServiceServer::new(Pods(shared())).max_decoding_message_size(bound))
+            .add_service(PodRoutes::new(&self.shared))
             .add_service(ExecServiceServer::new(Execs(shared())).max_decoding_message_size(bound))
             .add_service(LogServiceServer::new(Logs(shared())).max_decoding_message_size(bound))
             .add_service(

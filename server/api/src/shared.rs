@@ -17,7 +17,7 @@ use crate::{
     convert::{meta::Face, time::now},
     error::{ApiError, Result},
     exec::Registry,
-    pod::Cuts,
+    pod::{Channels, Cuts, Encoder},
     token::Tokens,
 };
 
@@ -31,6 +31,8 @@ pub(crate) struct Shared {
     pub config: ApiConfig,
     pub tokens: Tokens,
     pub face: Face,
+    pub frames: Encoder,
+    pub channels: Channels,
     pub cuts: Cuts,
     pub past_reads: Semaphore,
     pub execs: Registry,
@@ -49,11 +51,15 @@ impl Shared {
         config: ApiConfig,
     ) -> Self {
         let ips = config.about.node_ips.iter();
+        let face = Face {
+            node_ips: ips.map(ToString::to_string).collect(),
+        };
+        let tokens = Tokens::new(engine.epoch());
         Self {
-            tokens: Tokens::new(engine.epoch()),
-            face: Face {
-                node_ips: ips.map(ToString::to_string).collect(),
-            },
+            frames: Encoder::new(face.clone(), tokens.clone()),
+            channels: Channels::default(),
+            tokens,
+            face,
             cuts: Cuts::new(Instant::now),
             past_reads: Semaphore::new(PAST_READS),
             execs: Registry::default(),

@@ -6,7 +6,7 @@ use lifepod_lifecycle::{
     NewPod, Pod,
     id::{PodKey, Revision},
     input::Update,
-    port::{JournalReader, RuntimeInfo},
+    port::{JournalReader, Record, RuntimeInfo},
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -137,6 +137,15 @@ impl EngineHandle {
     #[must_use]
     pub fn watch(&self, after: Revision) -> Cursor {
         Cursor::new(Arc::clone(&self.log), Arc::clone(&self.reader), after)
+    }
+
+    /// Some records right after a revision, if they are all in memory; none if there are none.
+    #[must_use]
+    pub fn recent(&self, after: Revision) -> Option<Vec<Arc<Record>>> {
+        if after >= self.log.revision() {
+            return Some(Vec::new());
+        }
+        self.log.recent(after)
     }
 
     /// Records of the past.

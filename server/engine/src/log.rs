@@ -84,7 +84,7 @@ impl WatchLog {
     }
 
     /// Records after `after` that are in memory; `None` if some are only in the store.
-    fn recent(&self, after: Revision) -> Option<Vec<Arc<Record>>> {
+    pub(crate) fn recent(&self, after: Revision) -> Option<Vec<Arc<Record>>> {
         let tail = self.tail.read();
         let first = tail.front()?.revision;
         let skip = usize::try_from((after.0 + 1).checked_sub(first.0)?).ok()?;
@@ -123,6 +123,41 @@ impl Cursor {
     #[must_use]
     pub fn caught_up(&self) -> bool {
         self.position >= self.head.borrow().revision
+    }
+
+    /// Newest committed revision.
+    #[must_use]
+    pub fn head(&self) -> Revision {
+        self.head.borrow().revision
+    }
+
+    /// Goes on right after a revision whose record, and all before it, the caller has got in
+    /// another way.
+    pub fn skip_to(&mut self, revision: Revision) {
+        self.position = self.position.max(revision);
+        while self
+            .batch
+            .front()
+            .is_some_and(|record| record.revision <= revision)
+        {
+            self.batch.pop_front();
+        }
+    }
+
+    /// Waits until something after the position is committed. Cancel safe.
+    ///
+    /// # Errors
+    /// [`WatchEnd::Stopping`] when nothing more will be.
+    pub async fn more(&mut self) -> Result<(), WatchEnd> {
+        loop {
+            let head = *self.head.borrow_and_update();
+            if head.revision > self.position {
+                return Ok(());
+            }
+            if !head.open || self.head.changed().await.is_err() {
+                return Err(WatchEnd::Stopping);
+            }
+        }
     }
 
     /// The next record; waits for one if there is none. Cancel safe.

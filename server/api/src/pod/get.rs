@@ -40,7 +40,14 @@ pub(super) async fn get(
 }
 
 /// The pod of that name as of a revision, if there was one.
-async fn pod_at(shared: &Shared, key: &PodKey, revision: Revision) -> Result<Option<Arc<Pod>>> {
+///
+/// # Errors
+/// As [`snapshot_at`].
+pub(super) async fn pod_at(
+    shared: &Shared,
+    key: &PodKey,
+    revision: Revision,
+) -> Result<Option<Arc<Pod>>> {
     let (present, seen) = shared.pod_and_position(key);
     // It has not changed since.
     if let Some(pod) = present.filter(|pod| pod.revision <= revision && revision <= seen) {

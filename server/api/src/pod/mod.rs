@@ -14,7 +14,7 @@ mod watch;
 
 use std::{pin::Pin, sync::Arc};
 
-use futures::Stream;
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use lifepod_lifecycle::{
     Pod,
     id::{PodKey, PodUid, Revision},
@@ -25,6 +25,7 @@ use tonic::{Request, Response, Status};
 pub(crate) use self::{
     cuts::Cuts,
     list::{MAX_PAGE, page_size},
+    watch::{Channels, Encoder, PodRoutes, messages},
 };
 use crate::{
     error::{ApiError, Result},
@@ -88,7 +89,11 @@ impl PodService for Pods {
         &self,
         request: Request<proto::WatchPodsRequest>,
     ) -> Reply<Self::WatchPodsStream> {
-        reply(watch::open(&self.0, request.get_ref()))
+        // Asked past `PodRoutes`, which serves these bytes as they are.
+        let frames = watch::open(&self.0, request.get_ref()).map_err(Status::from)?;
+        let frames = frames.map(|frames| messages(frames?));
+        let each = frames.map_ok(|messages| stream::iter(messages.into_iter().map(Ok)));
+        Ok(Response::new(each.try_flatten().boxed()))
     }
 
     async fn wait_pod(

@@ -13,29 +13,22 @@ use crate::{
     shared::Shared,
 };
 
-/// The last record up to and including `upto` that `wanted` picks; none if there is none, or
-/// none that is kept. Reads the journal from its beginning: for rare questions only.
+/// The record of a revision, if it is kept.
 ///
 /// # Errors
 /// The journal cannot be read.
-pub(super) async fn last_record(
-    shared: &Shared,
-    upto: Revision,
-    wanted: impl Fn(&Record) -> bool,
-) -> Result<Option<Arc<Record>>> {
-    let mut cursor = shared.engine.watch(shared.engine.oldest());
-    let mut last = None;
-    while cursor.position() < upto {
-        match cursor.next().await {
-            Ok(record) if record.revision > upto => break,
-            Ok(record) if record.is_visible() && wanted(&record) => last = Some(record),
-            Ok(_) => {}
-            // Compacted under our feet: what is gone is not remembered.
-            Err(WatchEnd::Compacted { oldest }) => cursor = shared.engine.watch(oldest),
-            Err(end) => return Err(ApiError::of_watch(end, cursor.position())),
-        }
+pub(super) async fn record_at(shared: &Shared, revision: Revision) -> Result<Option<Arc<Record>>> {
+    let before = Revision(revision.0.saturating_sub(1));
+    if let Some(recent) = shared.engine.recent(before) {
+        return Ok(recent.into_iter().next());
     }
-    Ok(last)
+    let reader = shared.engine.reader();
+    let read = tokio::task::spawn_blocking(move || reader.read_after(before, 1)).await;
+    match read.map_err(|_| ApiError::Draining)? {
+        Ok(page) => Ok(page.records.into_iter().next()),
+        Err(StoreError::Compacted { .. }) => Ok(None),
+        Err(error) => Err(ApiError::of_watch(WatchEnd::Store(error), before)),
+    }
 }
 
 /// Checks that everything after a position can be read.

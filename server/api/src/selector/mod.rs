@@ -18,7 +18,7 @@ const MAX_ENTRIES: usize = 100;
 const MAX_TEXT: usize = 4096;
 
 /// A selector that was understood.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Selector {
     namespaces: BTreeSet<String>,
     names: BTreeSet<String>,

@@ -17,8 +17,8 @@ use tokio::time::{Instant, sleep_until};
 
 use self::condition::{Conditions, Doom};
 use super::{
-    get::require_name,
-    past::{check_position, last_record},
+    get::{pod_at, require_name},
+    past::check_position,
 };
 use crate::{
     convert::{meta::key, time::duration_from, transition},
@@ -95,23 +95,20 @@ impl Wait<'_> {
         since: Option<&proto::wait_pod_request::Since>,
     ) -> Result<(Present, Revision)> {
         use proto::wait_pod_request::Since;
-        let (now, newest) = self.shared.pod_and_position(&self.key);
         let at = match since {
-            None => return Ok((now.map_or(Present::Absent, Present::Pod), newest)),
+            None => {
+                let (now, newest) = self.shared.pod_and_position(&self.key);
+                return Ok((now.map_or(Present::Absent, Present::Pod), newest));
+            }
             Some(Since::Revision(revision)) => Revision(*revision),
             // Any selector's token tells a position.
             Some(Since::ResumeToken(token)) => self.shared.tokens.read_resume(token, 0)?,
         };
         check_position(self.shared, at)?;
-        if let Some(pod) = now.filter(|pod| pod.revision <= at) {
-            return Ok((Present::Pod(pod), at));
-        }
-        let of_key = |record: &Record| record.pod.meta.key == self.key;
-        let present = match last_record(self.shared, at, of_key).await? {
-            Some(record) if record.deletes() => Present::Absent,
-            Some(record) => Present::Pod(Arc::clone(&record.pod)),
-            None if self.shared.engine.oldest() == Revision(0) => Present::Absent,
-            None => Present::Unknown,
+        let present = match pod_at(self.shared, &self.key, at).await {
+            Ok(pod) => pod.map_or(Present::Absent, Present::Pod),
+            Err(ApiError::RevisionExpired { .. }) => Present::Unknown,
+            Err(error) => return Err(error),
         };
         Ok((present, at))
     }

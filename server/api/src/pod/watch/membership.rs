@@ -15,7 +15,7 @@ use lifepod_lifecycle::{
 };
 use lifepod_proto::v1::ChangeKind;
 
-use super::super::past::last_record;
+use super::super::past::record_at;
 use crate::{convert::meta::creates, error::Result, selector::Selector, shared::Shared};
 
 pub(super) struct Membership {
@@ -55,31 +55,46 @@ impl Membership {
         shared: &Shared,
         record: &Record,
     ) -> Result<Option<ChangeKind>> {
-        let (created, deleted) = (creates(record), record.deletes());
+        if !self.selector.is_mutable() || creates(record) {
+            return Ok(self.judge_known(record));
+        }
+        let matches = self.selector.matches(&record.pod);
+        let before = self.before(shared, record, matches).await?;
+        Ok(self.decide(record, before, matches))
+    }
+
+    /// As [`Membership::judge`], where what is not remembered is not selected.
+    pub(super) fn judge_known(&mut self, record: &Record) -> Option<ChangeKind> {
         let matches = self.selector.matches(&record.pod);
         if !self.selector.is_mutable() {
-            let kind = match (created, deleted) {
+            let kind = match (creates(record), record.deletes()) {
                 (_, true) => ChangeKind::Deleted,
                 (true, false) => ChangeKind::Added,
                 (false, false) => ChangeKind::Modified,
             };
-            return Ok(matches.then_some(kind));
+            return matches.then_some(kind);
         }
-        let before = !created && self.before(shared, record, matches).await?;
+        let known = self.verdicts.get(&record.pod.meta.uid);
+        let before = !creates(record) && known.copied().unwrap_or(false);
+        self.decide(record, before, matches)
+    }
+
+    fn decide(&mut self, record: &Record, before: bool, matches: bool) -> Option<ChangeKind> {
+        let (created, deleted) = (creates(record), record.deletes());
         let uid = &record.pod.meta.uid;
         if deleted {
             self.verdicts.remove(uid);
         } else {
             self.verdicts.insert(uid.clone(), matches);
         }
-        Ok(match (before, matches && !deleted) {
+        match (before, matches && !deleted) {
             (true, false) if deleted => Some(ChangeKind::Deleted),
             (true, false) => Some(ChangeKind::Left),
             (true, true) => Some(ChangeKind::Modified),
             (false, true) if created => Some(ChangeKind::Added),
             (false, true) => Some(ChangeKind::Entered),
             (false, false) => None,
-        })
+        }
     }
 
     /// Whether the pod was selected before the record.
@@ -97,8 +112,10 @@ impl Membership {
             let phase = phase_before(record);
             return Ok(self.selector.matches_with_phase(&record.pod, phase));
         }
-        let upto = Revision(record.revision.0.saturating_sub(1));
-        let earlier = last_record(shared, upto, |r| r.pod.meta.uid == *uid).await?;
+        let earlier = match record.previous {
+            Revision(0) => None,
+            previous => record_at(shared, previous).await?,
+        };
         // Forgotten: telling a client that a pod entered or left when it did already is
         // harmless, keeping it from learning so is not.
         Ok(earlier.map_or(!matches, |earlier| self.selector.matches(&earlier.pod)))

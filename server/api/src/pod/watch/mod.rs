@@ -4,21 +4,30 @@
 //! started ─► (snapshot_pod* ─► snapshot_done)? ─► change* with progress when caught up and
 //!                                                 after each silence ─► typed status
 //! ```
+//! Most watches are at the end of the log. There they take frames that were judged and encoded
+//! once for everybody with the same selector and view ([`Channels`]); one that is behind reads the
+//! journal by itself until it gets there.
 
+mod body;
+mod channel;
+mod frame;
 mod membership;
 mod stream;
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use futures::Stream;
 use lifepod_lifecycle::{Pod, id::Revision, validate::Violations};
 use lifepod_proto::v1 as proto;
 use proto::watch_pods_request::Start;
-use tonic::Status;
 
+pub(crate) use self::{
+    body::PodRoutes,
+    channel::Channels,
+    frame::{Encoder, messages},
+};
 use self::{
     membership::Membership,
-    stream::{Stage, Watch},
+    stream::{Frames, Stage, Watch},
 };
 use super::past::check_position;
 use crate::{
@@ -32,9 +41,6 @@ const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);
 const INTERVALS: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(3600);
 
-type Frames =
-    Pin<Box<dyn Stream<Item = std::result::Result<proto::WatchPodsResponse, Status>> + Send>>;
-
 /// Where a watch begins, and what is known of the pods there.
 struct Origin {
     after: Revision,
@@ -43,22 +49,27 @@ struct Origin {
     membership: Membership,
 }
 
+/// Opens a watch; nothing is read before its first frame is asked for.
+///
+/// # Errors
+/// Why it cannot begin.
 pub(super) fn open(shared: &Arc<Shared>, request: &proto::WatchPodsRequest) -> Result<Frames> {
     shared.check_open()?;
     let selector = Arc::new(Selector::parse(request.selector.as_ref())?);
     let interval = interval(request.progress_interval.as_ref())?;
+    let view = view(request.view);
+    // Before the origin: what comes after it is then in the channel.
+    let channel = shared.channels.join(shared, Arc::clone(&selector), view);
     let origin = origin(shared, request.start.as_ref(), &selector)?;
-    let stage = Stage::begin(origin.snapshot);
     let watch = Watch::new(
         Arc::clone(shared),
-        selector,
+        channel,
         origin.membership,
         shared.engine.watch(origin.after),
-        view(request.view),
         interval,
-        stage,
+        Stage::begin(origin.snapshot),
     );
-    Ok(Box::pin(watch.into_stream()))
+    Ok(watch.into_frames())
 }
 
 fn origin(shared: &Shared, start: Option<&Start>, selector: &Arc<Selector>) -> Result<Origin> {
