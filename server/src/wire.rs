@@ -55,6 +55,7 @@ fn engine_config(config: &Config) -> EngineConfig {
         command_lane: config.limits.queued_mutations,
         request_window: config.request_window,
         request_limit: config.request_count,
+        rules: config.rules,
         ..EngineConfig::default()
     }
 }

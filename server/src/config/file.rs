@@ -18,6 +18,7 @@ pub(crate) struct File {
     pub(crate) worker_threads: usize,
     pub(crate) shutdown_timeout_seconds: u64,
     pub(crate) runtime: Runtime,
+    pub(crate) lifecycle: Lifecycle,
     pub(crate) network: Network,
     pub(crate) images: RegistryConfig,
     pub(crate) journal: Journal,
@@ -70,6 +71,14 @@ pub(crate) enum SimTime {
     Real,
     Scaled,
     Stepped,
+}
+
+/// Settings of the rules.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Lifecycle {
+    pub(crate) max_restart_delay_seconds: u64,
+    pub(crate) contact_limit_seconds: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -127,6 +136,7 @@ impl Default for File {
             worker_threads: 2,
             shutdown_timeout_seconds: 10,
             runtime: Runtime::default(),
+            lifecycle: Lifecycle::default(),
             network: Network::default(),
             images: RegistryConfig::default(),
             journal: Journal::default(),
@@ -153,6 +163,16 @@ impl Default for Sim {
             time: SimTime::default(),
             speed: 1.0,
             seed: 0,
+        }
+    }
+}
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        let rules = lifepod_lifecycle::Settings::default();
+        Self {
+            max_restart_delay_seconds: rules.max_restart_delay.as_secs(),
+            contact_limit_seconds: rules.contact_limit.as_secs(),
         }
     }
 }

@@ -52,6 +52,7 @@ pub(crate) struct Config {
     pub(crate) sim: Sim,
     pub(crate) shim: PathBuf,
     pub(crate) cgroup: String,
+    pub(crate) rules: lifepod_lifecycle::Settings,
     pub(crate) network: NetworkConfig,
     pub(crate) registries: RegistryConfig,
     pub(crate) history_age: Duration,
@@ -171,6 +172,10 @@ fn validate(file: File) -> Result<Config, ConfigError> {
         let reason = "needs `time = \"scaled\"`";
         return Err(invalid("runtime.sim.speed", reason));
     }
+    if !(1..=300).contains(&file.lifecycle.max_restart_delay_seconds) {
+        let field = "lifecycle.max_restart_delay_seconds";
+        return Err(invalid(field, "must be between 1 and 300"));
+    }
     file.images
         .validate()
         .map_err(|error| invalid("images", error.to_string()))?;
@@ -193,6 +198,10 @@ fn validate(file: File) -> Result<Config, ConfigError> {
         worker_threads: file.worker_threads,
         shutdown_timeout: Duration::from_secs(file.shutdown_timeout_seconds),
         cgroup,
+        rules: lifepod_lifecycle::Settings {
+            max_restart_delay: Duration::from_secs(file.lifecycle.max_restart_delay_seconds),
+            contact_limit: Duration::from_secs(file.lifecycle.contact_limit_seconds),
+        },
         network,
         registries: file.images,
         history_age: Duration::from_secs(file.journal.keep_hours.saturating_mul(3600)),
@@ -266,6 +275,10 @@ mod tests {
             ("[runtime]\ncgroup = \"/a/../b\"", "runtime.cgroup"),
             ("[runtime.sim]\nspeed = 0", "runtime.sim.speed"),
             ("[runtime.sim]\nspeed = 2.0", "runtime.sim.speed"),
+            (
+                "[lifecycle]\nmax_restart_delay_seconds = 301",
+                "lifecycle.max_restart_delay_seconds",
+            ),
             ("[network]\nsubnet = \"10.0.0.0/33\"", "network.subnet"),
             ("node_name = \"Not A Name\"", "node_name"),
             ("unknown = 1", "unknown"),

@@ -5,6 +5,7 @@ use lifepod_lifecycle::{
     spec::ContainerSpec,
     state::Finished,
     status::{self as rules, ContainerState, QosClass, Stage},
+    time::Timestamp,
 };
 use lifepod_proto::v1 as proto;
 use proto::container_state::State;
@@ -148,10 +149,17 @@ fn terminated(finished: &Finished) -> proto::ContainerStateTerminated {
         signal: 0,
         reason: finished.reason.to_string(),
         message: finished.exit.message.clone(),
-        started_at: Some(time::exact(finished.started_at)),
-        finished_at: Some(time::exact(finished.exit.finished_at)),
+        started_at: known(finished, finished.started_at),
+        finished_at: known(finished, finished.exit.finished_at),
         container_id: container_id(&finished.container_id),
     }
+}
+
+/// A container that the end of its pod found without an end of its own has no times. One that could
+/// not be started has the epoch, as in Kubernetes.
+fn known(finished: &Finished, at: Timestamp) -> Option<prost_types::Timestamp> {
+    let never = finished.exit.finished_at == Timestamp::EPOCH;
+    (!never).then(|| time::exact(at))
 }
 
 const fn stage(stage: Stage) -> proto::ContainerStage {

@@ -43,3 +43,46 @@ pub fn qos_class(spec: &PodSpec) -> QosClass {
         QosClass::Burstable
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{ContainerSpec, Resources};
+
+    fn container(requests: &[(&str, &str)], limits: &[(&str, &str)]) -> ContainerSpec {
+        let list = |list: &[(&str, &str)]| {
+            let list = list
+                .iter()
+                .map(|(name, text)| ((*name).to_owned(), text.parse().unwrap()));
+            list.collect::<BTreeMap<_, _>>()
+        };
+        ContainerSpec {
+            resources: Resources {
+                requests: list(requests),
+                limits: list(limits),
+            },
+            ..ContainerSpec::default()
+        }
+    }
+
+    fn class(containers: Vec<ContainerSpec>, init_containers: Vec<ContainerSpec>) -> QosClass {
+        qos_class(&PodSpec {
+            containers,
+            init_containers,
+            ..PodSpec::default()
+        })
+    }
+
+    #[test]
+    fn every_container_decides() {
+        let full = || container(&[], &[("cpu", "1"), ("memory", "1Gi")]);
+        let none = || container(&[], &[]);
+        let less = || container(&[("cpu", "500m")], &[("cpu", "1"), ("memory", "1Gi")]);
+        assert_eq!(class(vec![none()], vec![none()]), QosClass::BestEffort);
+        assert_eq!(class(vec![full()], vec![full()]), QosClass::Guaranteed);
+        assert_eq!(class(vec![full()], vec![none()]), QosClass::Burstable);
+        assert_eq!(class(vec![less()], vec![]), QosClass::Burstable);
+        let other = container(&[("example.com/gpu", "1")], &[("cpu", "0")]);
+        assert_eq!(class(vec![other], vec![]), QosClass::BestEffort);
+    }
+}

@@ -6,6 +6,7 @@ mod exhaustive;
 mod hooks;
 mod images;
 mod init;
+mod late;
 mod model;
 mod outage;
 mod probes;
@@ -16,6 +17,7 @@ mod restart_all;
 mod sidecars;
 mod start;
 mod stop;
+mod texts;
 mod update;
 
 use std::{collections::BTreeMap, time::Duration};

@@ -48,6 +48,49 @@ fn recovery_finds_exits_and_keeps_survivors() {
 }
 
 #[test]
+fn a_sandbox_that_recovery_does_not_find_is_lost() {
+    let mut w = World::new(spec(RestartPolicy::Always, vec![container("c1")]));
+    w.sandbox();
+    w.start();
+    let (sandbox, instances) = (None, Vec::new());
+    w.fact(Fact::Recovered { sandbox, instances });
+    assert_eq!(w.events("SandboxChanged", "Pod sandbox changed"), 1);
+    w.sandbox();
+    w.start();
+    assert_eq!(w.container("c1").restart_count, 1);
+}
+
+#[test]
+fn a_new_sandbox_begins_with_the_init_containers_without_back_off() {
+    let mut s = spec(RestartPolicy::Always, vec![container("c1")]);
+    s.init_containers = vec![container("i1"), sidecar("s1")];
+    let mut w = World::new(s);
+    w.sandbox();
+    for round in 0..3 {
+        w.start();
+        assert_eq!(w.phase(), "Pending", "while an init container runs");
+        let exit = w.exit_fact("i1", round, 0);
+        w.fact(exit);
+        w.start();
+        if round > 1 {
+            assert_eq!(w.waiting("c1").0, "CrashLoopBackOff");
+            w.pass(10);
+        }
+        w.start();
+        assert_eq!(w.phase(), "Running");
+        let message = String::new();
+        w.fact(Fact::SandboxLost { message });
+        assert_eq!(w.waiting("i1").0, "PodInitializing");
+        w.sandbox();
+    }
+    let (initialized, count) = (
+        w.condition("Initialized").0,
+        w.container("s1").restart_count,
+    );
+    assert_eq!((initialized, count), (Truth::True, 2));
+}
+
+#[test]
 fn a_lost_sandbox_is_made_again() {
     let mut w = World::new(spec(RestartPolicy::Always, vec![container("c1")]));
     w.sandbox();
