@@ -13,6 +13,12 @@ pub enum PortRef {
     Name(String),
 }
 
+impl From<u16> for PortRef {
+    fn from(number: u16) -> Self {
+        Self::Number(number)
+    }
+}
+
 /// Scheme of an HTTP handler.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HttpScheme {

@@ -92,6 +92,19 @@ pub(super) fn environment(
     Ok((all, own))
 }
 
+/// A probe's command: its references see the literal variables of the container only.
+pub(crate) fn expand_literal(container: &ContainerSpec, command: &[String]) -> Vec<String> {
+    let mut own = Environment::default();
+    for var in container.env.iter().filter(|var| var.value_from.is_none()) {
+        let value = expand(&var.value, |name| own.get(name));
+        own.set(&var.name, value);
+    }
+    let expanded = command
+        .iter()
+        .map(|word| expand(word, |name| own.get(name)));
+    expanded.collect()
+}
+
 /// The pod's host name, as the kernel and Kubernetes bound it.
 pub fn hostname(pod: &PodRef) -> String {
     let name = pod.spec.hostname.as_deref().unwrap_or(&pod.key.name);

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+pub(crate) use env::expand_literal;
 pub use env::{NodeFacts, hostname};
 pub use spec::{STOP_SIGNAL, config_json};
 

@@ -4,7 +4,7 @@
 //! CreateSandbox   directories, shim (namespaces, cgroup), network, pod files
 //! EnsureImage     image store, by pull policy
 //! StartContainer  snapshot, bundle, shim create+start
-//! RunHook         exec through the shim
+//! RunHook/Probe   exec through the shim; HTTP, TCP and gRPC from the host
 //! Stop/Kill       signals through the shim; the exit comes as an event of the shim
 //! RemoveSandbox   shim shutdown, network, mounts, files
 //! ```
@@ -14,7 +14,7 @@
 mod config;
 mod exits;
 mod files;
-mod hook;
+mod handler;
 mod image;
 mod images_port;
 mod layout;
@@ -38,7 +38,11 @@ use parking_lot::Mutex;
 use thiserror::Error;
 use tokio_util::task::TaskTracker;
 
-use self::{layout::Layout, pods::Pods};
+use self::{
+    handler::{HttpClient, Of},
+    layout::Layout,
+    pods::Pods,
+};
 use crate::{
     bundle::NodeFacts,
     image::{ImageError, ImageStore},
@@ -54,6 +58,9 @@ pub enum OpenError {
     /// The network cannot be set up.
     #[error("cannot set up the pods' network")]
     Network(#[from] NetworkError),
+    /// There can be no HTTP client for probes and hooks.
+    #[error("cannot make an HTTP client")]
+    Http(#[from] reqwest::Error),
     /// The shim's program is missing.
     #[error("cannot find the shim at `{path}`")]
     Shim {
@@ -82,6 +89,7 @@ struct Inner {
     node: NodeFacts,
     images: ImageStore,
     network: Network,
+    http: HttpClient,
     pods: Pods,
     sink: Mutex<Option<Arc<dyn FactSink>>>,
     tasks: TaskTracker,
@@ -104,6 +112,7 @@ impl OciDriver {
         }
         let images = ImageStore::open(config.data_dir.join("images"), config.registries.clone())?;
         let network = Network::open(&config.network)?;
+        let http = HttpClient::new()?;
         let node = config.node_facts();
         let (pods, sink, tasks) = (Pods::default(), Mutex::default(), TaskTracker::new());
         let inner = Inner {
@@ -112,6 +121,7 @@ impl OciDriver {
             node,
             images,
             network,
+            http,
             pods,
             sink,
             tasks,
@@ -176,10 +186,29 @@ impl Inner {
                 handler,
                 ..
             } => {
-                let outcome = hook::run(self, &pod, &container, &container_id, &handler).await;
+                let of = Of {
+                    pod: &pod,
+                    container: &container,
+                    container_id: &container_id,
+                };
+                let outcome = handler::hook(self, of, &handler).await;
                 Some(Fact::HookFinished { op, outcome })
             }
-            Action::RunProbe { .. } => None,
+            Action::RunProbe {
+                container,
+                container_id,
+                handler,
+                timeout,
+                ..
+            } => {
+                let of = Of {
+                    pod: &pod,
+                    container: &container,
+                    container_id: &container_id,
+                };
+                let outcome = handler::probe(self, of, &handler, timeout).await;
+                Some(Fact::ProbeFinished { op, outcome })
+            }
             Action::StopContainer {
                 container,
                 attempt,

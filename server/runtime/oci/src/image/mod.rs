@@ -50,5 +50,6 @@ pub use store::{Image, ImageStore};
 pub(crate) use digest::Algorithm;
 pub(crate) use error::At;
 pub(crate) use layers::remove_path;
+pub(crate) use registry::choose_crypto;
 pub(crate) use scoped::ScopedDir;
 pub(crate) use store::{Inner, not_present};

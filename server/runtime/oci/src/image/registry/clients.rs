@@ -94,7 +94,7 @@ fn unusable(what: &str, error: &dyn ToString) -> Failure {
 }
 
 /// The process may have chosen a TLS provider already; otherwise it gets ring, which needs only a C compiler.
-fn choose_crypto() {
+pub(crate) fn choose_crypto() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         let ring = rustls::crypto::ring::default_provider();
         // Another thread may win the race, with a choice just as good.

@@ -18,7 +18,7 @@ mod failure;
 mod remote;
 mod session;
 
-pub(crate) use clients::Clients;
+pub(crate) use clients::{Clients, choose_crypto};
 pub use config::{Limits, RegistryConfig, RegistrySettings};
 pub use credentials::Credentials;
 pub(crate) use failure::Failure;
