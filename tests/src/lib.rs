@@ -5,4 +5,5 @@
 pub mod chaos;
 pub mod fixtures;
 pub mod oracle;
+pub mod scenario;
 pub mod world;

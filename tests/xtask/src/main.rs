@@ -13,6 +13,7 @@ mod chaos;
 mod demo;
 mod images;
 mod oracle;
+mod scenarios;
 mod setup;
 mod steps;
 mod test;
@@ -45,6 +46,7 @@ enum Task {
     Chaos(chaos::Args),
     Images(images::Args),
     Oracle(oracle::Args),
+    Scenarios(scenarios::Args),
     /// Run what continuous integration runs: format, lints, documentation, tests (`.ci/run`)
     Ci,
 }
@@ -69,6 +71,7 @@ fn run(task: Task) -> Result<()> {
         Task::Chaos(args) => chaos::run(&args),
         Task::Images(args) => images::run(&args),
         Task::Oracle(args) => oracle::run(&args),
+        Task::Scenarios(args) => scenarios::run(&args),
         Task::Ci => steps::run(&mut steps::program(".ci/run")),
     }
 }

@@ -1,0 +1,125 @@
+//! One frame's pod, field by field, in the short words of the specification.
+//!
+//! | field | value |
+//! |---|---|
+//! | `phase`, `reason`, `message`, `qos`, `ip`, `generation`, `observedGeneration`, `grace` | as they are, `-` if absent |
+//! | `deleting`, `startTime`, `gone` | `true`, `false` |
+//! | `Ready`, any condition type | `True`, `False`, `Unknown`, `-`; with `.reason`, `.message`, `.generation` |
+//! | `c1`, any container | `W(reason)`, `R`, `T(code,reason)`, `-` |
+//! | `c1.rc`, `.last`, `.ready`, `.started`, `.message`, `.lastMessage`, `.stage`, `.image`, `.imageID`, `.id` | |
+//! | `label.x` | value of the label |
+
+use lifepod_client::{
+    Word,
+    proto::{
+        ChangeKind, ContainerState, ContainerStatus, Pod, PodChange, PodCondition, PodStatus,
+        container_state::State,
+    },
+};
+
+/// The value of a field of a frame.
+pub(super) fn of_frame(frame: &PodChange, field: &str) -> String {
+    match (&frame.pod, field) {
+        (_, "gone") => (frame.kind() == ChangeKind::Deleted).to_string(),
+        (Some(pod), field) => value(pod, field),
+        (None, _) => dash(),
+    }
+}
+
+/// The value of a field of a pod.
+fn value(pod: &Pod, field: &str) -> String {
+    let meta = pod.metadata.clone().unwrap_or_default();
+    let empty = PodStatus::default();
+    let status = pod.status.as_ref().unwrap_or(&empty);
+    let (name, part) = field.split_once('.').unwrap_or((field, ""));
+    match name {
+        "phase" => status.phase().word().to_owned(),
+        "reason" => or_dash(&status.reason),
+        "message" => or_dash(&status.message),
+        "qos" => status.qos_class().word().to_owned(),
+        "ip" => or_dash(&status.pod_ip),
+        "generation" => meta.generation.to_string(),
+        "observedGeneration" => status.observed_generation.to_string(),
+        "startTime" => status.start_time.is_some().to_string(),
+        "deleting" => meta.deletion_timestamp.is_some().to_string(),
+        "grace" => or_none(meta.deletion_grace_period_seconds),
+        "label" => meta.labels.get(part).cloned().unwrap_or_else(dash),
+        "finalizers" => or_dash(&meta.finalizers.join(",")),
+        _ if name.starts_with(|c: char| c.is_ascii_uppercase()) || name.contains('/') => {
+            let condition = status.conditions.iter().find(|c| c.r#type == name);
+            condition.map_or_else(dash, |condition| of_condition(condition, part))
+        }
+        _ => {
+            let container = containers(status).into_iter().find(|c| c.name == name);
+            container.map_or_else(dash, |container| of_container(container, part))
+        }
+    }
+}
+
+fn dash() -> String {
+    "-".to_owned()
+}
+
+fn or_dash(text: &str) -> String {
+    if text.is_empty() { dash() } else { text.to_owned() }
+}
+
+fn or_none(number: Option<i64>) -> String {
+    number.map_or_else(dash, |number| number.to_string())
+}
+
+/// Every container's status.
+fn containers(status: &PodStatus) -> Vec<&ContainerStatus> {
+    let all = status.init_container_statuses.iter();
+    let all = all.chain(&status.container_statuses);
+    all.chain(&status.ephemeral_container_statuses).collect()
+}
+
+fn of_condition(condition: &PodCondition, part: &str) -> String {
+    match part {
+        "" => condition.status().word().to_owned(),
+        "reason" => or_dash(&condition.reason),
+        "message" => or_dash(&condition.message),
+        "generation" => condition.observed_generation.to_string(),
+        "since" => condition.last_transition_time.map_or_else(dash, |at| at.seconds.to_string()),
+        other => format!("no field {other}"),
+    }
+}
+
+fn of_container(container: &ContainerStatus, part: &str) -> String {
+    match part {
+        "" => word(container.state.as_ref()),
+        "rc" => container.restart_count.to_string(),
+        "last" => container.last_state.as_ref().map_or_else(dash, |last| match last.state {
+            None => dash(),
+            Some(_) => word(Some(last)),
+        }),
+        "ready" => container.ready.to_string(),
+        "started" => container.started.map_or_else(dash, |started| started.to_string()),
+        "message" => or_dash(&message(container.state.as_ref())),
+        "lastMessage" => or_dash(&message(container.last_state.as_ref())),
+        "stage" => container.stage().word().to_owned(),
+        "image" => or_dash(&container.image),
+        "imageID" => or_dash(&container.image_id),
+        "id" => or_dash(&container.container_id),
+        other => format!("no field {other}"),
+    }
+}
+
+/// `W(reason)`, `R` or `T(code,reason)`.
+fn word(state: Option<&ContainerState>) -> String {
+    match state.and_then(|state| state.state.as_ref()) {
+        Some(State::Waiting(waiting)) => format!("W({})", waiting.reason),
+        Some(State::Running(_)) => "R".to_owned(),
+        Some(State::Terminated(end)) => format!("T({},{})", end.exit_code, end.reason),
+        None => "W()".to_owned(),
+    }
+}
+
+fn message(state: Option<&ContainerState>) -> String {
+    match state.and_then(|state| state.state.as_ref()) {
+        Some(State::Waiting(waiting)) => waiting.message.clone(),
+        Some(State::Terminated(end)) => end.message.trim_end().to_owned(),
+        _ => String::new(),
+    }
+}
