@@ -14,7 +14,10 @@ async fn every_scenario_holds_on_the_simulator() -> Result<()> {
     for row in rows {
         if let Verdict::Failed(faults, seen) = row.verdict {
             let faults = faults.join("\n");
-            failed.push_str(&format!("scenario {}:\n{faults}\nseen:\n{seen}\n", row.number));
+            failed.push_str(&format!(
+                "scenario {}:\n{faults}\nseen:\n{seen}\n",
+                row.number
+            ));
         }
     }
     ensure!(failed.is_empty(), "{failed}");

@@ -54,35 +54,52 @@ pub(super) fn check(check: &Check, seen: &Seen<'_>, record: &Record, kind: Kind)
     }
     if let Some(matches) = &check.some {
         let found = seen.frames.iter().any(|frame| holds(matches, frame));
-        ensure!(found, "no frame has {}; {}", text(matches), last(matches, seen));
+        ensure!(
+            found,
+            "no frame has {}; {}",
+            text(matches),
+            last(matches, seen)
+        );
     }
     if let Some(matches) = &check.finally {
         let frame = seen.frames.last().context("no frame")?;
-        ensure!(holds(matches, frame), "in the end not {}, but {}", text(matches), last(matches, seen));
+        ensure!(
+            holds(matches, frame),
+            "in the end not {}, but {}",
+            text(matches),
+            last(matches, seen)
+        );
     }
     if let Some(lines) = &check.events
         && let Some(line) = events::missing(lines, &seen.events)
     {
-        bail!("no event, in this order, `{line}`; there are:\n{}", events::lines(&seen.events));
+        bail!(
+            "no event, in this order, `{line}`; there are:\n{}",
+            events::lines(&seen.events)
+        );
     }
     if let Some(lines) = &check.no_events
         && let Some(line) = events::present(lines, &seen.events)
     {
-        bail!("there is an event `{line}`:\n{}", events::lines(&seen.events));
+        bail!(
+            "there is an event `{line}`:\n{}",
+            events::lines(&seen.events)
+        );
     }
-    if let Some(said) = &check.times {
-        let transitions = seen.frames.iter().flat_map(|frame| &frame.transitions);
-        let points = Points {
-            marks: &record.marks,
-            transitions: transitions.collect(),
-            tolerance: match kind {
-                Kind::Simulator => Duration::from_secs(1),
-                Kind::Containers => Duration::from_secs(3),
-            },
-        };
-        for said in said {
-            points.check(said).with_context(|| format!("`{said}`"))?;
-        }
+    let transitions = seen.frames.iter().flat_map(|frame| &frame.transitions);
+    let points = Points {
+        marks: &record.marks,
+        transitions: transitions.collect(),
+        tolerance: match kind {
+            Kind::Simulator => Duration::from_secs(1),
+            Kind::Containers => Duration::from_secs(3),
+        },
+    };
+    for said in check.times.iter().flatten() {
+        points.check(said).with_context(|| format!("`{said}`"))?;
+    }
+    for point in check.absent.iter().flatten() {
+        ensure!(!points.exists(point), "{point} has come");
     }
     if let Some(name) = &check.watch {
         let lines = check.is.as_deref().context("`watch` without `is`")?;
@@ -97,7 +114,9 @@ fn holds(matches: &Matches, frame: &PodChange) -> bool {
 }
 
 fn text(matches: &Matches) -> String {
-    let fields = matches.fields().map(|(field, pattern)| format!("{field}: {pattern}"));
+    let fields = matches
+        .fields()
+        .map(|(field, pattern)| format!("{field}: {pattern}"));
     fields.collect::<Vec<_>>().join(", ")
 }
 
@@ -126,7 +145,10 @@ fn every(matches: &Matches, frames: &[&PodChange], wanted: bool) -> Result<()> {
 fn track(tracked: &str, lines: &[String], frames: &[&PodChange]) -> Result<()> {
     let fields: Vec<_> = tracked.split_whitespace().collect();
     let state = |frame: &&PodChange| -> Vec<String> {
-        fields.iter().map(|field| state::of_frame(frame, field)).collect()
+        fields
+            .iter()
+            .map(|field| state::of_frame(frame, field))
+            .collect()
     };
     let mut states: Vec<_> = frames.iter().map(state).collect();
     states.dedup();
@@ -136,7 +158,10 @@ fn track(tracked: &str, lines: &[String], frames: &[&PodChange]) -> Result<()> {
 fn watched(lines: &[String], timeline: &Timeline) -> Result<()> {
     let word = |change: &PodChange| {
         let name = change.pod_ref.as_ref().map_or("", |pod| &pod.name);
-        let kind = change.kind().as_str_name().trim_start_matches("CHANGE_KIND_");
+        let kind = change
+            .kind()
+            .as_str_name()
+            .trim_start_matches("CHANGE_KIND_");
         vec![kind.to_owned(), name.to_owned()]
     };
     let states: Vec<_> = timeline.changes().iter().map(word).collect();

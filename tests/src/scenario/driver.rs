@@ -32,7 +32,7 @@ pub enum Kind {
 
 /// A server that scenarios are run on.
 #[derive(Debug)]
-pub struct Site {
+pub(super) struct Site {
     ground: Ground,
     daemon: Mutex<Option<Daemon>>,
     client: Client,
@@ -58,7 +58,7 @@ impl Site {
     ///
     /// # Errors
     /// When it does not come up.
-    pub async fn simulator(config: &str) -> Result<Self> {
+    pub(super) async fn simulator(config: &str) -> Result<Self> {
         let ground = block_in_place(|| {
             let folder = tempfile::Builder::new().prefix("lifepod-").tempdir()?;
             let text = format!(
@@ -77,12 +77,14 @@ impl Site {
     ///
     /// # Errors
     /// When it does not come up.
-    pub async fn containers(config: &str) -> Result<Self> {
+    pub(super) async fn containers(config: &str) -> Result<Self> {
         let (stage, leaks) = block_in_place(|| {
             let stage = Stage::set_up()?;
-            stage.registry.push(&busybox()?, "library/busybox", "1")?;
+            for tag in ["1", "2"] {
+                stage.registry.push(&busybox()?, "library/busybox", tag)?;
+            }
             let path = stage.config_file();
-            let text = format!("{config}\n{}", fs::read_to_string(&path)?);
+            let text = format!("{}\n{config}", fs::read_to_string(&path)?);
             fs::write(path, text)?;
             let leaks = stage.watch_leaks()?;
             anyhow::Ok((stage, leaks))
@@ -145,7 +147,10 @@ impl Site {
         let answer = self.client.advance_time(by, stop_after).await?;
         let now = answer.now.context("no time")?;
         let seconds = u64::try_from(now.seconds)?;
-        Ok((Duration::new(seconds, now.nanos.unsigned_abs()), answer.revision))
+        Ok((
+            Duration::new(seconds, now.nanos.unsigned_abs()),
+            answer.revision,
+        ))
     }
 
     /// Kills the server, as a crash would.
@@ -177,9 +182,12 @@ impl Site {
     ///
     /// # Errors
     /// With what is not as it should be.
-    pub async fn finish(self) -> Result<()> {
+    pub(super) async fn finish(self) -> Result<()> {
         let Ground::Containers {
-            stage, leaks, watch, ..
+            stage,
+            leaks,
+            watch,
+            ..
         } = &self.ground
         else {
             return self.stop();
@@ -195,7 +203,11 @@ impl Site {
         }
         let newest = || async { anyhow::Ok(self.client.server_info().await?.revision) };
         if let Some(watch) = watch {
-            watch.until("no pod is left", |seen| seen.names().is_empty().then_some(())).await?;
+            watch
+                .until("no pod is left", |seen| {
+                    seen.names().is_empty().then_some(())
+                })
+                .await?;
             watch.check(newest().await?).await?;
         }
         let folder = stage.folder().to_string_lossy();

@@ -15,7 +15,9 @@ pub(super) fn missing<'l>(lines: &'l [String], events: &[Event]) -> Option<&'l s
 
 /// The first line for which there is an event.
 pub(super) fn present<'l>(lines: &'l [String], events: &[Event]) -> Option<&'l str> {
-    let found = lines.iter().find(|line| events.iter().any(|event| is(line, event)));
+    let found = lines
+        .iter()
+        .find(|line| events.iter().any(|event| is(line, event)));
     found.map(String::as_str)
 }
 
@@ -35,7 +37,10 @@ fn is(line: &str, event: &Event) -> bool {
 pub(super) fn lines(events: &[Event]) -> String {
     let line = |event: &Event| {
         let kind = event.r#type().word();
-        format!("  {kind} {} x{}: {}", event.reason, event.count, event.message)
+        format!(
+            "  {kind} {} x{}: {}",
+            event.reason, event.count, event.message
+        )
     };
     events.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -200,6 +200,8 @@ pub(super) struct Check {
     pub(super) no_events: Option<Vec<String>>,
     /// Times, differences of times, and their order.
     pub(super) times: Option<Vec<String>>,
+    /// Points in time that must not have come.
+    pub(super) absent: Option<Vec<String>>,
     /// What a watch of the steps has shown.
     pub(super) watch: Option<String>,
 }
@@ -213,22 +215,34 @@ pub fn load(folder: &Path) -> Result<Vec<Scenario>> {
     let mut scenarios = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "yaml") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "yaml")
+        {
             let scenario = read(&path).with_context(|| format!("{}", path.display()))?;
             scenarios.push(scenario);
         }
     }
     scenarios.sort_by_key(|scenario| scenario.number);
     for pair in scenarios.windows(2) {
-        ensure!(pair[0].number != pair[1].number, "two scenarios {}", pair[0].number);
+        ensure!(
+            pair[0].number != pair[1].number,
+            "two scenarios {}",
+            pair[0].number
+        );
     }
     Ok(scenarios)
 }
 
 fn read(path: &Path) -> Result<Scenario> {
-    let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = path
+        .file_stem()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
     let number = name.split('-').next().unwrap_or_default();
-    let number = number.parse().context("its name does not begin with a number")?;
+    let number = number
+        .parse()
+        .context("its name does not begin with a number")?;
     let text = fs::read_to_string(path)?;
     let mut scenario: Scenario = serde_saphyr::from_str(&text)?;
     scenario.number = number;

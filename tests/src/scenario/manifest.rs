@@ -24,11 +24,24 @@ impl Maker<'_> {
     /// The scenario's pods, by name.
     pub(super) fn pods(&self) -> Result<Vec<(String, Value)>> {
         let one = [json!({})];
-        let pods = if self.scenario.pods.is_empty() { &one[..] } else { &self.scenario.pods };
+        let pods = if self.scenario.pods.is_empty() {
+            &one[..]
+        } else {
+            &self.scenario.pods
+        };
         pods.iter().map(|pod| self.pod(pod.clone())).collect()
     }
 
+    /// Puts in where containers find the suite's own server.
+    fn placed(&self, pod: &mut Value) {
+        let address = self.counter.trim_start_matches("http://");
+        let (host, port) = address.split_once(':').unwrap_or(("192.0.2.1", "80"));
+        replace(pod, "$HOST", host);
+        replace(pod, "$PORT", port);
+    }
+
     fn pod(&self, mut pod: Value) -> Result<(String, Value)> {
+        self.placed(&mut pod);
         let object = pod.as_object_mut().context("a pod is no map")?;
         object.entry("apiVersion").or_insert(json!("v1"));
         object.entry("kind").or_insert(json!("Pod"));
@@ -39,12 +52,18 @@ impl Maker<'_> {
         meta.insert("namespace".to_owned(), json!(self.namespace));
         let spec = object.entry("spec").or_insert(json!({}));
         let spec = spec.as_object_mut().context("spec is no map")?;
-        spec.entry("containers").or_insert(json!([{ "name": "c1" }]));
+        spec.entry("containers")
+            .or_insert(json!([{ "name": "c1" }]));
         let mut annotations = self.of_pod(&name);
         self.fill(&name, spec, &mut annotations)?;
-        let meta = object["metadata"].as_object_mut().context("metadata is no map")?;
+        let meta = object["metadata"]
+            .as_object_mut()
+            .context("metadata is no map")?;
         let known = meta.entry("annotations").or_insert(json!({}));
-        known.as_object_mut().context("annotations are no map")?.extend(annotations);
+        known
+            .as_object_mut()
+            .context("annotations are no map")?
+            .extend(annotations);
         Ok((name, pod))
     }
 
@@ -71,8 +90,14 @@ impl Maker<'_> {
         container: &mut Map<String, Value>,
         annotations: &mut Map<String, Value>,
     ) -> Result<()> {
-        let name = container.get("name").and_then(Value::as_str).context("no name")?.to_owned();
-        let behaviour = self.said(&self.scenario.behaviour, pod, &name).unwrap_or(DEFAULT);
+        let name = container
+            .get("name")
+            .and_then(Value::as_str)
+            .context("no name")?
+            .to_owned();
+        let behaviour = self
+            .said(&self.scenario.behaviour, pod, &name)
+            .unwrap_or(DEFAULT);
         container.entry("image").or_insert(json!(IMAGE));
         match self.kind {
             Kind::Simulator => {
@@ -134,7 +159,10 @@ fn handlers(container: &mut Map<String, Value>, behaviour: &str) -> Result<()> {
             part.insert("exec".to_owned(), json!({ "command": shell::probe(probe) }));
         }
     }
-    let Some(lifecycle) = container.get_mut("lifecycle").and_then(Value::as_object_mut) else {
+    let Some(lifecycle) = container
+        .get_mut("lifecycle")
+        .and_then(Value::as_object_mut)
+    else {
         return Ok(());
     };
     for (field, hook) in [("postStart", "post-start"), ("preStop", "pre-stop")] {
@@ -142,13 +170,17 @@ fn handlers(container: &mut Map<String, Value>, behaviour: &str) -> Result<()> {
             && is_open(part)
         {
             let script = shell::hook(behaviour, hook)?;
-            part.insert("exec".to_owned(), json!({ "command": ["sh", "-c", script] }));
+            part.insert(
+                "exec".to_owned(),
+                json!({ "command": ["sh", "-c", script] }),
+            );
         }
     }
     Ok(())
 }
 
-/// Lays one value over another: maps by key, lists of named maps by name, anything else replaced;
+/// Lays one value over another: maps by key, lists whose members have names or keys by those,
+/// anything else replaced;
 /// null removes.
 pub(super) fn merge(base: &mut Value, over: &Value) {
     match (base, over) {
@@ -161,9 +193,9 @@ pub(super) fn merge(base: &mut Value, over: &Value) {
                 }
             }
         }
-        (Value::Array(base), Value::Array(over)) if named(over) => {
+        (Value::Array(base), Value::Array(over)) if let Some(key) = key(over) => {
             for value in over {
-                match base.iter_mut().find(|known| known["name"] == value["name"]) {
+                match base.iter_mut().find(|known| known[key] == value[key]) {
                     Some(known) => merge(known, value),
                     None => base.push(value.clone()),
                 }
@@ -173,6 +205,20 @@ pub(super) fn merge(base: &mut Value, over: &Value) {
     }
 }
 
-fn named(list: &[Value]) -> bool {
-    !list.is_empty() && list.iter().all(|value| value["name"].is_string())
+/// What tells the members of a list apart, if something does.
+fn key(list: &[Value]) -> Option<&'static str> {
+    let is_key = |key: &&str| !list.is_empty() && list.iter().all(|value| value[*key].is_string());
+    ["name", "key"].into_iter().find(is_key)
+}
+
+/// Replaces a text wherever it stands.
+pub(super) fn replace(value: &mut Value, what: &str, with: &str) {
+    match value {
+        Value::String(text) => *text = text.replace(what, with),
+        Value::Array(list) => list.iter_mut().for_each(|value| replace(value, what, with)),
+        Value::Object(map) => map
+            .values_mut()
+            .for_each(|value| replace(value, what, with)),
+        _ => {}
+    }
 }

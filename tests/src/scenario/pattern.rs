@@ -7,6 +7,7 @@
 //! | `!a` | anything else |
 //! | `/text/` | what contains the text |
 //! | `>=2`, `<=2` | numbers |
+//! | `true`, `false` | itself, in capitals too |
 //! | anything else | itself |
 
 use serde::Deserialize;
@@ -14,7 +15,10 @@ use std::collections::BTreeMap;
 
 /// Whether a value matches a pattern.
 pub(super) fn matches(pattern: &str, value: &str) -> bool {
-    if let Some(text) = pattern.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) {
+    if let Some(text) = pattern
+        .strip_prefix('/')
+        .and_then(|rest| rest.strip_suffix('/'))
+    {
         return value.contains(text);
     }
     if let Some(not) = pattern.strip_prefix('!') {
@@ -24,15 +28,13 @@ pub(super) fn matches(pattern: &str, value: &str) -> bool {
         return pattern.split('|').any(|one| matches(one, value));
     }
     let number = |text: &str| text.trim().parse::<i64>().ok();
-    for (sign, holds) in [
-        (">=", i64::ge as fn(&i64, &i64) -> bool),
-        ("<=", i64::le),
-    ] {
+    for (sign, holds) in [(">=", i64::ge as fn(&i64, &i64) -> bool), ("<=", i64::le)] {
         if let Some(bound) = pattern.strip_prefix(sign).and_then(number) {
             return number(value).is_some_and(|value| holds(&value, &bound));
         }
     }
-    pattern == "_" || pattern == value
+    let truth = matches!(pattern, "true" | "false") && pattern.eq_ignore_ascii_case(value);
+    pattern == "_" || pattern == value || truth
 }
 
 /// A scalar of YAML, as text.
@@ -64,7 +66,8 @@ impl Matches {
 
     /// Whether all match the values that `value` gives.
     pub(super) fn hold(&self, value: impl Fn(&str) -> String) -> bool {
-        self.fields().all(|(field, pattern)| matches(&pattern, &value(field)))
+        self.fields()
+            .all(|(field, pattern)| matches(&pattern, &value(field)))
     }
 }
 
@@ -82,7 +85,7 @@ mod tests {
             ("/back-off/", "a back-off 10s"),
             (">=2", "2"),
             ("<=2", "1"),
-            ("True", "True"),
+            ("true", "True"),
         ] {
             assert!(matches(pattern, value), "{pattern} {value}");
         }

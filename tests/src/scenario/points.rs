@@ -51,6 +51,11 @@ impl Points<'_> {
         Ok(())
     }
 
+    /// Whether a point has come.
+    pub(super) fn exists(&self, point: &str) -> bool {
+        self.at(point).is_ok()
+    }
+
     fn between(&self, difference: &str, low: Duration, high: Duration) -> Result<()> {
         let (later, earlier) = difference.split_once(" - ").context("no difference")?;
         let (later, earlier) = (self.at(later)?, self.at(earlier)?);
@@ -66,7 +71,10 @@ impl Points<'_> {
         if let Some(mark) = point.strip_prefix("mark.") {
             return self.marks.get(mark).copied().context("no such mark");
         }
-        let (what, number) = match point.strip_suffix(']').and_then(|rest| rest.split_once('[')) {
+        let (what, number) = match point
+            .strip_suffix(']')
+            .and_then(|rest| rest.split_once('['))
+        {
             Some((what, number)) => (what, number),
             None => (point, "0"),
         };
@@ -76,7 +84,9 @@ impl Points<'_> {
             number => times.get(number.parse::<usize>().context("no number")?),
         };
         let transition = transition.with_context(|| format!("{point} did not come"))?;
-        let at = transition.occurred_at.context("a transition without a time")?;
+        let at = transition
+            .occurred_at
+            .context("a transition without a time")?;
         let seconds = u64::try_from(at.seconds).context("before the epoch")?;
         Ok(Duration::new(seconds, at.nanos.unsigned_abs()))
     }
@@ -91,11 +101,14 @@ fn is(transition: &Transition, what: &str) -> bool {
         return false;
     };
     let hook = |hook: &str, ended: bool| {
-        key.starts_with(&format!("{hook} of {container} "))
-            && (transition.to == "Running") != ended
+        key.starts_with(&format!("{hook} of {container} ")) && (transition.to == "Running") != ended
     };
     match part {
-        "start" => key == format!("container {container}") && transition.to == "Running" && transition.from != "Terminating",
+        "start" => {
+            key == format!("container {container}")
+                && transition.to == "Running"
+                && transition.from != "Terminating"
+        }
         "end" => key == format!("container {container}") && transition.exit.is_some(),
         "preStop" => hook("PreStop", false),
         "preStopEnd" => hook("PreStop", true),
@@ -108,7 +121,9 @@ fn is(transition: &Transition, what: &str) -> bool {
 fn is_subject(key: &str, subject: &str) -> bool {
     if let Some((probe, container)) = subject.split_once('.') {
         let mut words = key.split(' ');
-        return words.next().is_some_and(|word| word.eq_ignore_ascii_case(probe))
+        return words
+            .next()
+            .is_some_and(|word| word.eq_ignore_ascii_case(probe))
             && words.nth(1) == Some(container);
     }
     key == subject || key == format!("condition {subject}") || key == format!("container {subject}")
@@ -120,9 +135,13 @@ pub(super) fn duration(text: &str) -> Result<Duration> {
     let wrong = || format!("`{text}` is no duration");
     let (mut rest, mut total) = (text, Duration::ZERO);
     while !rest.is_empty() && rest != "0" {
-        let end = rest.find(|c: char| c.is_ascii_alphabetic()).with_context(wrong)?;
+        let end = rest
+            .find(|c: char| c.is_ascii_alphabetic())
+            .with_context(wrong)?;
         let (number, unit) = rest.split_at(end);
-        let letters = unit.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(unit.len());
+        let letters = unit
+            .find(|c: char| !c.is_ascii_alphabetic())
+            .unwrap_or(unit.len());
         let (unit, next) = unit.split_at(letters);
         let number: f64 = number.parse().with_context(wrong)?;
         let seconds = match unit {

@@ -58,6 +58,9 @@ impl Record {
 }
 
 /// Every frame of the pods of one name.
-pub(super) fn frames<'t>(timeline: &'t Timeline, pod: &'t str) -> impl Iterator<Item = &'t PodChange> {
+pub(super) fn frames<'t>(
+    timeline: &'t Timeline,
+    pod: &'t str,
+) -> impl Iterator<Item = &'t PodChange> {
     timeline.changes_of(pod)
 }

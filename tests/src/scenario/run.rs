@@ -17,20 +17,20 @@ use std::{
 
 /// How a scenario ended.
 #[derive(Debug)]
-pub struct Outcome {
+pub(super) struct Outcome {
     /// What is not as it should be; nothing if it passed.
-    pub faults: Vec<String>,
+    pub(super) faults: Vec<String>,
     /// What was seen, for people.
-    pub seen: String,
+    pub(super) seen: String,
     /// How long it took, in real time.
-    pub took: Duration,
+    pub(super) took: Duration,
 }
 
 /// Runs a scenario on a server, in a namespace of its own.
 ///
 /// # Errors
 /// When it cannot be run at all.
-pub async fn run(scenario: &Scenario, site: &Site) -> Result<Outcome> {
+pub(super) async fn run(scenario: &Scenario, site: &Site) -> Result<Outcome> {
     let began = Instant::now();
     let namespace = format!("s{:03}", scenario.number);
     let maker = Maker {

@@ -11,7 +11,8 @@ pub(super) struct Start(Vec<(String, String)>);
 impl Start {
     /// The first value of a word.
     pub(super) fn get(&self, word: &str) -> Option<&str> {
-        self.all(word).next()
+        let mut all = self.0.iter().filter(|(known, _)| known == word);
+        all.next().map(|(_, value)| value.as_str())
     }
 
     /// All values of a word.
@@ -31,9 +32,15 @@ impl Start {
 
     /// Every word must be one of these.
     pub(super) fn only(&self, known: &[&str]) -> Result<()> {
-        match self.0.iter().find(|(word, _)| !known.contains(&word.as_str())) {
+        match self
+            .0
+            .iter()
+            .find(|(word, _)| !known.contains(&word.as_str()))
+        {
             None => Ok(()),
-            Some((word, _)) => bail!("`{word}` cannot be done by a shell: say `shell` or `not_real`"),
+            Some((word, _)) => {
+                bail!("`{word}` cannot be done by a shell: say `shell` or `not_real`")
+            }
         }
     }
 }

@@ -42,7 +42,11 @@ pub(super) fn fit(lines: &[String], states: &[Vec<String>]) -> Result<(), usize>
         }
         open = next;
     }
-    if open[lines.len()] { Ok(()) } else { Err(states.len()) }
+    if open[lines.len()] {
+        Ok(())
+    } else {
+        Err(states.len())
+    }
 }
 
 fn parse(line: &str) -> Line<'_> {
@@ -86,7 +90,10 @@ mod tests {
 
     fn fits(lines: &[&str], states: &str) -> Result<(), usize> {
         let lines: Vec<_> = lines.iter().map(|line| (*line).to_owned()).collect();
-        let states: Vec<_> = states.split(' ').map(|state| vec![state.to_owned()]).collect();
+        let states: Vec<_> = states
+            .split(' ')
+            .map(|state| vec![state.to_owned()])
+            .collect();
         fit(&lines, &states)
     }
 

@@ -9,8 +9,21 @@ use std::time::Duration;
 
 const PROBES: [&str; 3] = ["startup", "liveness", "readiness"];
 const WORDS: [&str; 15] = [
-    "run", "exit", "ignore-term", "term", "exit-on-term", "log", "message", "cat", "post-start",
-    "pre-stop", "post-start-fail", "pre-stop-fail", "startup", "liveness", "readiness",
+    "run",
+    "exit",
+    "ignore-term",
+    "term",
+    "exit-on-term",
+    "log",
+    "message",
+    "cat",
+    "post-start",
+    "pre-stop",
+    "post-start-fail",
+    "pre-stop-fail",
+    "startup",
+    "liveness",
+    "readiness",
 ];
 
 /// What a container runs. `counter` answers, asked by HTTP, how often it was asked before: which
@@ -23,7 +36,11 @@ pub(super) fn process(behaviour: &str, counter: &str) -> Result<String> {
     let last = starts.len() - 1;
     let mut script = format!("case $(wget -q -O - {counter}) in\n");
     for (index, start) in starts.iter().enumerate() {
-        let pattern = if index == last { "*".to_owned() } else { index.to_string() };
+        let pattern = if index == last {
+            "*".to_owned()
+        } else {
+            index.to_string()
+        };
         script.push_str(&format!("{pattern})\n{};;\n", body(start)?));
     }
     Ok(script + "esac\n")
@@ -53,7 +70,10 @@ fn body(start: &Start) -> Result<String> {
         script.push_str(&format!("echo {}\n", quoted(line)));
     }
     if let Some(message) = start.get("message") {
-        script.push_str(&format!("printf %s {} > /dev/termination-log\n", quoted(message)));
+        script.push_str(&format!(
+            "printf %s {} > /dev/termination-log\n",
+            quoted(message)
+        ));
     }
     Ok(script + &end(start)?)
 }
@@ -87,7 +107,10 @@ fn on_term(start: &Start) -> Result<String> {
     let mut commands = String::new();
     for probe in PROBES {
         let answers = start.get(probe).unwrap_or_default();
-        for answer in answers.split(',').filter_map(|answer| answer.strip_prefix("term:")) {
+        for answer in answers
+            .split(',')
+            .filter_map(|answer| answer.strip_prefix("term:"))
+        {
             commands.push_str(&set(probe, answer));
         }
     }
@@ -146,7 +169,10 @@ mod tests {
 
     /// The script's exit code and output, by this machine's shell.
     fn run(script: &str) -> (Option<i32>, String) {
-        let output = Command::new("sh").args(["-c", script]).output().expect("a shell");
+        let output = Command::new("sh")
+            .args(["-c", script])
+            .output()
+            .expect("a shell");
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         (output.status.code(), said)
     }
@@ -172,7 +198,13 @@ mod tests {
 
     #[test]
     fn hooks_take_their_time_and_may_fail() {
-        assert_eq!(run(&hook("pre-stop-fail", "pre-stop").expect("a script")).0, Some(1));
-        assert_eq!(run(&hook("exit=1", "pre-stop").expect("a script")).0, Some(0));
+        assert_eq!(
+            run(&hook("pre-stop-fail", "pre-stop").expect("a script")).0,
+            Some(1)
+        );
+        assert_eq!(
+            run(&hook("exit=1", "pre-stop").expect("a script")).0,
+            Some(0)
+        );
     }
 }

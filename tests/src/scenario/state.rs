@@ -8,21 +8,32 @@
 //! | `c1`, any container | `W(reason)`, `R`, `T(code,reason)`, `-` |
 //! | `c1.rc`, `.last`, `.ready`, `.started`, `.message`, `.lastMessage`, `.stage`, `.image`, `.imageID`, `.id` | |
 //! | `label.x` | value of the label |
+//! | `/spec/nodeName` | any part of the object by its JSON pointer, `-` if absent |
 
 use lifepod_client::{
-    Word,
+    Word, manifest,
     proto::{
         ChangeKind, ContainerState, ContainerStatus, Pod, PodChange, PodCondition, PodStatus,
         container_state::State,
     },
 };
+use serde_json::Value;
 
 /// The value of a field of a frame.
 pub(super) fn of_frame(frame: &PodChange, field: &str) -> String {
     match (&frame.pod, field) {
         (_, "gone") => (frame.kind() == ChangeKind::Deleted).to_string(),
+        (Some(pod), pointer) if pointer.starts_with('/') => at(pod, pointer),
         (Some(pod), field) => value(pod, field),
         (None, _) => dash(),
+    }
+}
+
+fn at(pod: &Pod, pointer: &str) -> String {
+    match manifest::to_json(pod).pointer(pointer) {
+        None => dash(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
     }
 }
 
@@ -61,7 +72,11 @@ fn dash() -> String {
 }
 
 fn or_dash(text: &str) -> String {
-    if text.is_empty() { dash() } else { text.to_owned() }
+    if text.is_empty() {
+        dash()
+    } else {
+        text.to_owned()
+    }
 }
 
 fn or_none(number: Option<i64>) -> String {
@@ -81,7 +96,9 @@ fn of_condition(condition: &PodCondition, part: &str) -> String {
         "reason" => or_dash(&condition.reason),
         "message" => or_dash(&condition.message),
         "generation" => condition.observed_generation.to_string(),
-        "since" => condition.last_transition_time.map_or_else(dash, |at| at.seconds.to_string()),
+        "since" => condition
+            .last_transition_time
+            .map_or_else(dash, |at| at.seconds.to_string()),
         other => format!("no field {other}"),
     }
 }
@@ -90,12 +107,17 @@ fn of_container(container: &ContainerStatus, part: &str) -> String {
     match part {
         "" => word(container.state.as_ref()),
         "rc" => container.restart_count.to_string(),
-        "last" => container.last_state.as_ref().map_or_else(dash, |last| match last.state {
-            None => dash(),
-            Some(_) => word(Some(last)),
-        }),
+        "last" => container
+            .last_state
+            .as_ref()
+            .map_or_else(dash, |last| match last.state {
+                None => dash(),
+                Some(_) => word(Some(last)),
+            }),
         "ready" => container.ready.to_string(),
-        "started" => container.started.map_or_else(dash, |started| started.to_string()),
+        "started" => container
+            .started
+            .map_or_else(dash, |started| started.to_string()),
         "message" => or_dash(&message(container.state.as_ref())),
         "lastMessage" => or_dash(&message(container.last_state.as_ref())),
         "stage" => container.stage().word().to_owned(),

@@ -3,7 +3,7 @@
 use super::{
     driver::{Kind, Site},
     file::{Attach, Exec, Logs, Only, Scenario, Server, Step, Update, WatchStep},
-    manifest::{Maker, merge},
+    manifest::{Maker, merge, replace},
     pattern::{self, Matches},
     points::duration,
     record::Record,
@@ -45,7 +45,10 @@ fn as_wanted<T>(result: Result<T, Error>, refused: Option<&str>) -> Result<Optio
         (Err(error), None) => Err(error.into()),
         (Err(error), Some(text)) => {
             let said = format!("{error} {error:?}");
-            ensure!(said.contains(text), "refused, but not with `{text}`: {said}");
+            ensure!(
+                said.contains(text),
+                "refused, but not with `{text}`: {said}"
+            );
             Ok(None)
         }
     }
@@ -59,7 +62,9 @@ impl Walk<'_> {
                 continue;
             }
             let number = index + 1;
-            self.step(step).await.with_context(|| format!("step {number}"))?;
+            self.step(step)
+                .await
+                .with_context(|| format!("step {number}"))?;
         }
         self.note_events().await
     }
@@ -72,7 +77,8 @@ impl Walk<'_> {
         let first = self.pods.first().map(|(name, _)| name.clone());
         let pod = step.pod.clone().or(first).context("no pod")?;
         if let Some(create) = &step.create {
-            self.create(step.pod.as_deref(), create.refused.as_deref()).await?;
+            self.create(step.pod.as_deref(), create.refused.as_deref())
+                .await?;
         }
         if let Some(wanted) = &step.until {
             self.until(&pod, wanted, step.within.as_deref()).await?;
@@ -150,12 +156,16 @@ impl Walk<'_> {
         let found = match self.site.kind() {
             Kind::Simulator => self.reach(pod, wanted, limit.unwrap_or(PATIENCE)).await?,
             Kind::Containers => {
-                let found = self.await_frame(pod, wanted, limit.unwrap_or(REAL_PATIENCE)).await?;
+                let found = self
+                    .await_frame(pod, wanted, limit.unwrap_or(REAL_PATIENCE))
+                    .await?;
                 tokio::time::sleep(SETTLE).await;
                 found
             }
         };
-        let wanted = wanted.fields().map(|(field, pattern)| format!("{field}: {pattern}"));
+        let wanted = wanted
+            .fields()
+            .map(|(field, pattern)| format!("{field}: {pattern}"));
         let wanted = wanted.collect::<Vec<_>>().join(", ");
         ensure!(found, "{pod} does not come to {wanted}");
         Ok(())
@@ -255,7 +265,9 @@ impl Walk<'_> {
         while let Some(entries) = read.next().await? {
             written.extend(entries.into_iter().flat_map(|entry| entry.data));
         }
-        let said = String::from_utf8_lossy(&written).trim_end().replace('\n', " | ");
+        let said = String::from_utf8_lossy(&written)
+            .trim_end()
+            .replace('\n', " | ");
         if let Some(pattern) = &logs.says {
             ensure!(pattern::matches(pattern, &said), "the log says `{said}`");
         }
@@ -303,23 +315,13 @@ impl Walk<'_> {
 
     /// Events go with their pod, so they are noted while they are there.
     async fn note_events(&mut self) -> Result<()> {
-        let events = match self.api().events(&Selector::all()).await {
-            Ok(events) => events,
-            // A server that is down has none to tell.
-            Err(_) => return Ok(()),
+        // A server that is down has none to tell.
+        let Ok(events) = self.api().events(&Selector::all()).await else {
+            return Ok(());
         };
         for event in events {
             self.events.insert(event.name.clone(), event);
         }
         Ok(())
-    }
-}
-
-fn replace(value: &mut Value, what: &str, with: &str) {
-    match value {
-        Value::String(text) => *text = text.replace(what, with),
-        Value::Array(list) => list.iter_mut().for_each(|value| replace(value, what, with)),
-        Value::Object(map) => map.values_mut().for_each(|value| replace(value, what, with)),
-        _ => {}
     }
 }

@@ -1,4 +1,5 @@
-//! Tells containers how often they asked: their memory across restarts.
+//! The suite's own HTTP server: it tells containers how often they asked, which is their memory
+//! across restarts, and answers probes and hooks as they want: `/status/500`, `/to/<URL>`.
 
 use anyhow::Result;
 use std::collections::BTreeMap;
@@ -49,10 +50,18 @@ async fn answer(mut connection: TcpStream, counts: &mut BTreeMap<String, u32>) -
     let length = connection.read(&mut question).await?;
     let question = String::from_utf8_lossy(&question[..length]).into_owned();
     let path = question.split(' ').nth(1).unwrap_or_default().to_owned();
-    let count = counts.entry(path).or_default();
-    let body = count.to_string();
-    *count += 1;
-    let head = format!("HTTP/1.0 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+    let mut body = String::new();
+    let head = if let Some(status) = path.strip_prefix("/status/") {
+        format!("{status} As wanted\r\n")
+    } else if let Some(target) = path.strip_prefix("/to/") {
+        format!("302 Found\r\nLocation: {target}\r\n")
+    } else {
+        let count = counts.entry(path).or_default();
+        body = count.to_string();
+        *count += 1;
+        "200 OK\r\n".to_owned()
+    };
+    let head = format!("HTTP/1.0 {head}Content-Length: {}\r\n\r\n", body.len());
     connection.write_all(head.as_bytes()).await?;
     connection.write_all(body.as_bytes()).await?;
     Ok(connection.shutdown().await?)
