@@ -30,6 +30,8 @@ pub struct Scenario {
     /// Pods; what every container needs and is not said is filled in.
     #[serde(default)]
     pub(super) pods: Vec<Value>,
+    /// So many copies of the one pod, named `p-0` and so on.
+    pub(super) copies: Option<usize>,
     /// What containers do, in the simulator's words, by container or `pod/container`.
     #[serde(default)]
     pub(super) behaviour: BTreeMap<String, String>,

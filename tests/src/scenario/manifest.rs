@@ -29,7 +29,18 @@ impl Maker<'_> {
         } else {
             &self.scenario.pods
         };
-        pods.iter().map(|pod| self.pod(pod.clone())).collect()
+        let Some(copies) = self.scenario.copies else {
+            return pods.iter().map(|pod| self.pod(pod.clone())).collect();
+        };
+        let copy = |index: usize| {
+            let mut pod = pods[0].clone();
+            merge(
+                &mut pod,
+                &json!({ "metadata": { "name": format!("p-{index}") } }),
+            );
+            self.pod(pod)
+        };
+        (0..copies).map(copy).collect()
     }
 
     /// Puts in where containers find the suite's own server.
