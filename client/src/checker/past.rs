@@ -189,7 +189,19 @@ impl Past {
                 fault(format!("attempt of {key} fell from {known} to {attempt}"));
             }
         }
+        if key == "object" && to == "Deleting" {
+            self.count_deletion();
+        }
         self.states.insert(key, to.clone());
+    }
+
+    /// The first deletion request is one more generation without a transition of its own.
+    fn count_deletion(&mut self) {
+        let known = self.states.get("spec").map_or("1", String::as_str);
+        if let (true, Ok(generation)) = (self.whole, known.parse::<u64>()) {
+            self.states
+                .insert("spec".to_owned(), (generation + 1).to_string());
+        }
     }
 
     /// The pod must be what its transitions add up to.

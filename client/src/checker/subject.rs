@@ -39,6 +39,8 @@ pub(super) fn is_origin(subject: &Subject, from: &str) -> bool {
         Subject::Sandbox(_) => from == "Absent",
         // The generation a pod is created with.
         Subject::Spec(_) => from == "1",
+        // Nothing is known before the first threshold is reached.
+        Subject::Probe(_) => from == "Unknown",
         _ => from.is_empty(),
     }
 }

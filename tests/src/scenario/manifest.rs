@@ -48,7 +48,7 @@ impl Maker<'_> {
         let address = self.counter.trim_start_matches("http://");
         let (host, port) = address.split_once(':').unwrap_or(("192.0.2.1", "80"));
         replace(pod, "$HOST", host);
-        replace(pod, "$PORT", port);
+        number(pod, "$PORT", port);
     }
 
     fn pod(&self, mut pod: Value) -> Result<(String, Value)> {
@@ -230,6 +230,16 @@ pub(super) fn replace(value: &mut Value, what: &str, with: &str) {
         Value::Object(map) => map
             .values_mut()
             .for_each(|value| replace(value, what, with)),
+        _ => {}
+    }
+}
+
+/// Replaces a text by a number wherever it stands alone.
+fn number(value: &mut Value, what: &str, with: &str) {
+    match value {
+        Value::String(text) if text == what => *value = json!(with.parse::<u16>().ok()),
+        Value::Array(list) => list.iter_mut().for_each(|value| number(value, what, with)),
+        Value::Object(map) => map.values_mut().for_each(|value| number(value, what, with)),
         _ => {}
     }
 }

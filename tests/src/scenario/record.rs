@@ -1,18 +1,18 @@
 //! What a scenario has seen so far: frames, and the times of its steps.
 
-use super::driver::Site;
+use super::driver::{Kind, Site};
 use crate::world::{Observer, Timeline};
 use anyhow::Result;
-use lifepod_client::{Selector, WatchStart, proto::PodChange};
+use lifepod_client::{Pods, Selector, WatchStart, proto::PodChange};
 use std::{collections::BTreeMap, time::Duration};
-
-use super::driver::Kind;
 
 /// A point in time, as time since the epoch.
 pub(super) type Moment = Duration;
 
 /// What a scenario has seen so far.
 pub(super) struct Record {
+    /// What is watched.
+    pub(super) pods: Pods,
     pub(super) watch: Observer,
     /// Begins of steps, by their name.
     pub(super) marks: BTreeMap<String, Moment>,
@@ -25,17 +25,21 @@ pub(super) struct Record {
 impl Record {
     /// Begins to watch the scenario's pods.
     pub(super) async fn begin(site: &Site, namespace: &str) -> Result<Self> {
-        let watch = match site.kind() {
+        let (pods, watch) = match site.kind() {
             // It has the server for itself, so that every revision must be told.
-            Kind::Simulator => Observer::of_everything(site.client().all_pods()),
-            Kind::Containers => Observer::of(
-                site.client().pods(namespace),
-                Selector::all(),
-                WatchStart::Snapshot,
-            ),
+            Kind::Simulator => {
+                let pods = site.client().all_pods();
+                (pods.clone(), Observer::of_everything(pods))
+            }
+            Kind::Containers => {
+                let pods = site.client().pods(namespace);
+                let watch = Observer::of(pods.clone(), Selector::all(), WatchStart::Snapshot);
+                (pods, watch)
+            }
         };
         watch.reach(0).await?;
         Ok(Self {
+            pods,
             watch,
             marks: BTreeMap::new(),
             watches: BTreeMap::new(),
@@ -47,8 +51,9 @@ impl Record {
     /// accepts; it and those before are looked at then.
     pub(super) fn find(&mut self, pod: &str, wanted: impl Fn(&PodChange) -> bool) -> bool {
         let from = self.seen.entry(pod.to_owned()).or_default();
-        let timeline = self.watch.timeline();
-        let found = frames(&timeline, pod).skip(*from).position(wanted);
+        let found = self
+            .watch
+            .look(|seen| frames(seen, pod).skip(*from).position(wanted));
         if let Some(index) = found {
             // What holds now may be waited for again.
             *from += index;

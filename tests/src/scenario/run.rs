@@ -53,7 +53,9 @@ pub(super) async fn run(scenario: &Scenario, site: &Site) -> Result<Outcome> {
     if let Err(error) = walk.walk().await {
         faults.push(format!("{error:#}"));
     }
-    faults.extend(settle(&walk).await.err().map(|error| format!("{error:#}")));
+    let broken = settle(&walk).await.err().map(|error| format!("{error:#}"));
+    // What was seen is told once, at the end.
+    faults.extend(broken.map(|text| text.split("\nseen:").next().unwrap_or_default().to_owned()));
     faults.extend(checks(&walk));
     Ok(Outcome {
         faults,
@@ -69,7 +71,7 @@ async fn settle(walk: &Walk<'_>) -> Result<()> {
     }
     let newest = walk.site.client().server_info().await?.revision;
     for watch in walk.record.watches.values() {
-        watch.check(newest).await?;
+        watch.check_promises(newest).await?;
     }
     walk.record.watch.check(newest).await
 }

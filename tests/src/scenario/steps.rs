@@ -16,8 +16,9 @@ use lifepod_client::{
     WatchStart, manifest,
     proto::{Event, PodSubresource},
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, time::Duration};
+use tokio::time::timeout;
 
 /// Longest wait of `until`, in the time of the pods.
 const PATIENCE: Duration = Duration::from_secs(900);
@@ -209,8 +210,18 @@ impl Walk<'_> {
             Some("resize") => PodSubresource::Resize,
             Some(other) => bail!("no subresource {other}"),
         };
+        let (filled, annotations) = self.filled(name, &update.merge)?;
+        if !annotations.is_empty() {
+            // Scripts of added containers; a subresource takes no metadata.
+            let mut manifest = manifest::to_json(&self.api().get(name).await?);
+            merge(
+                &mut manifest,
+                &json!({ "metadata": { "annotations": annotations } }),
+            );
+            self.api().update(manifest::from_json(&manifest)?).await?;
+        }
         for count in 0..update.times.unwrap_or(1) {
-            let mut over = self.filled(name, &update.merge)?;
+            let mut over = filled.clone();
             // Lets every repetition change something.
             replace(&mut over, "$COUNT", &count.to_string());
             let mut manifest = manifest::to_json(&self.api().get(name).await?);
@@ -223,7 +234,7 @@ impl Walk<'_> {
     }
 
     /// What an update adds must say as little as what a manifest says.
-    fn filled(&self, pod: &str, merge: &Value) -> Result<Value> {
+    fn filled(&self, pod: &str, merge: &Value) -> Result<(Value, Map<String, Value>)> {
         let mut over = merge.clone();
         let mut annotations = Map::new();
         if let Some(added) = over.pointer_mut("/spec").and_then(Value::as_object_mut)
@@ -231,7 +242,7 @@ impl Walk<'_> {
         {
             self.maker.fill(pod, added, &mut annotations)?;
         }
-        Ok(over)
+        Ok((over, annotations))
     }
 
     async fn exec(&self, name: &str, exec: &Exec) -> Result<()> {
@@ -285,11 +296,13 @@ impl Walk<'_> {
         let mut input = session.input();
         input.write(attach.write.clone().into()).await?;
         input.close().await?;
-        if self.site.kind() == Kind::Simulator {
-            return Ok(());
-        }
-        while !matches!(session.next().await?, ExecEvent::Exited(_)) {}
-        Ok(())
+        let ended = async {
+            while !matches!(session.next().await?, ExecEvent::Exited(_)) {}
+            anyhow::Ok(())
+        };
+        timeout(REAL_PATIENCE, ended)
+            .await
+            .context("it does not end")?
     }
 
     async fn watch(&mut self, watch: &WatchStep) -> Result<()> {
@@ -299,7 +312,7 @@ impl Walk<'_> {
         } else {
             WatchStart::Token(self.record.watch.token())
         };
-        let observer = Observer::of(self.api(), selector, start);
+        let observer = Observer::of(self.record.pods.clone(), selector, start);
         observer.reach(0).await?;
         self.record.watches.insert(watch.name.clone(), observer);
         Ok(())

@@ -153,6 +153,11 @@ impl Observer {
         self.until(&format!("`{name}` is gone"), find).await
     }
 
+    /// Looks at everything seen so far.
+    pub fn look<T>(&self, at: impl FnOnce(&Timeline) -> T) -> T {
+        at(&self.lock().timeline)
+    }
+
     /// A copy of everything seen so far.
     #[must_use]
     pub fn timeline(&self) -> Timeline {
@@ -203,6 +208,20 @@ impl Observer {
             };
             broken = compare(&told, &self.pods.transitions(filter).await?);
         }
+        self.judge(broken)
+    }
+
+    /// As [`Observer::check`], without the recorded history: that cannot be had by labels.
+    ///
+    /// # Errors
+    ///
+    /// As [`Observer::check`].
+    pub async fn check_promises(&self, newest: u64) -> Result<()> {
+        self.reach(newest).await?;
+        self.judge(Vec::new())
+    }
+
+    fn judge(&self, mut broken: Vec<Violation>) -> Result<()> {
         let seen = self.lock();
         broken.extend_from_slice(seen.checker.violations());
         let lines: Vec<_> = broken.iter().map(Violation::to_string).collect();

@@ -144,7 +144,10 @@ pub(crate) fn canonical(reference: &str) -> Result<String, ImageError> {
     let hex = |text: &str| text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
     let digest_is_valid = digest.is_none_or(|d| d.strip_prefix("sha256:").is_some_and(hex));
     let segments_are_valid = path.split('/').all(|s| !s.is_empty()) && path.chars().all(valid);
-    if !segments_are_valid || !digest_is_valid || name.ends_with(':') {
+    // Only a registry has a port, and that needs a path after it.
+    let colon = path.split('/').skip(1).any(|s| s.contains(':'))
+        || (path.contains(':') && !path.contains('/'));
+    if !segments_are_valid || !digest_is_valid || colon || name.ends_with(':') {
         let message = format!("invalid reference format: `{reference}`");
         return Err(ImageError::InvalidName { message });
     }
@@ -179,7 +182,17 @@ mod tests {
         ] {
             assert_eq!(canonical(short).unwrap(), full);
         }
-        for bad in ["", "Nginx", "a b", "nginx:", "/a", "a//b", "a@sha256:12"] {
+        for bad in [
+            "",
+            "Nginx",
+            "a b",
+            "nginx:",
+            "/a",
+            "a//b",
+            "a@sha256:12",
+            "a::b",
+            "a/b:c:d",
+        ] {
             assert!(canonical(bad).is_err(), "{bad}");
         }
     }
