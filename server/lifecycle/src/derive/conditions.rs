@@ -1,11 +1,11 @@
 //! Conditions (spec §3; kubelet `pkg/kubelet/status/generate.go`).
 
-use super::container::container_status;
+use super::brief::brief;
 use crate::{
     Pod,
     spec::RestartRuleAction,
-    state::{Class, Sandbox},
-    status::{Condition, ContainerStatus, Phase, Truth},
+    state::{Class, Container, Sandbox},
+    status::{Condition, Phase, Truth},
     time::Timestamp,
     transition::Label,
 };
@@ -45,11 +45,16 @@ impl Draft {
     }
 }
 
-fn names(list: &[&ContainerStatus]) -> String {
-    list.iter()
-        .map(|status| status.name.as_str())
-        .collect::<Vec<_>>()
-        .join(" ")
+/// Names of the containers for which something holds, as Go prints them; none if there are none.
+fn names(pod: &Pod, holds: impl Fn(&Container) -> bool) -> Option<String> {
+    let mut list = String::new();
+    for container in pod.state.containers.iter().filter(|c| holds(c)) {
+        if !list.is_empty() {
+            list.push(' ');
+        }
+        list.push_str(&container.name);
+    }
+    (!list.is_empty()).then_some(list)
 }
 
 fn ready_to_start(pod: &Pod) -> Draft {
@@ -68,34 +73,20 @@ fn initialized(pod: &Pod, phase: Phase) -> Draft {
             ..Draft::yes(KIND)
         };
     }
-    let mut incomplete = Vec::new();
-    for container in pod
-        .state
-        .containers
-        .iter()
-        .filter(|c| matches!(c.class, Class::Init | Class::Sidecar))
-    {
-        let status = container_status(pod, container);
-        let done = if container.class == Class::Init {
-            status.ready
-        } else {
-            status.started == Some(true)
-        };
-        if !done {
-            incomplete.push(status);
-        }
-    }
-    let main_started = pod
-        .state
-        .containers
-        .iter()
-        .any(|c| c.class == Class::Main && c.attempt.is_some());
-    if incomplete.is_empty() || main_started {
+    let mut slots = pod.state.containers.iter();
+    if slots.any(|c| c.class == Class::Main && c.attempt.is_some()) {
         return Draft::yes(KIND);
     }
-    let list = names(&incomplete.iter().collect::<Vec<_>>());
-    Draft::no(KIND, "ContainersNotInitialized")
-        .because(format!("containers with incomplete status: [{list}]"))
+    let incomplete = names(pod, |c| match c.class {
+        Class::Init => !brief(pod, c).ready,
+        Class::Sidecar => !brief(pod, c).started,
+        Class::Main | Class::Ephemeral => false,
+    });
+    match incomplete {
+        None => Draft::yes(KIND),
+        Some(names) => Draft::no(KIND, "ContainersNotInitialized")
+            .because(format!("containers with incomplete status: [{names}]")),
+    }
 }
 
 fn containers_ready(pod: &Pod, phase: Phase) -> Draft {
@@ -105,19 +96,12 @@ fn containers_ready(pod: &Pod, phase: Phase) -> Draft {
         Phase::Failed => return Draft::no(KIND, "PodFailed"),
         Phase::Pending | Phase::Running | Phase::Unknown => {}
     }
-    let statuses: Vec<_> = pod
-        .state
-        .containers
-        .iter()
-        .filter(|c| matches!(c.class, Class::Sidecar | Class::Main))
-        .map(|c| container_status(pod, c))
-        .collect();
-    let unready: Vec<_> = statuses.iter().filter(|status| !status.ready).collect();
-    if unready.is_empty() {
-        return Draft::yes(KIND);
+    let counts = |c: &Container| matches!(c.class, Class::Sidecar | Class::Main);
+    match names(pod, |c| counts(c) && !brief(pod, c).ready) {
+        None => Draft::yes(KIND),
+        Some(names) => Draft::no(KIND, "ContainersNotReady")
+            .because(format!("containers with unready status: [{names}]")),
     }
-    let message = format!("containers with unready status: [{}]", names(&unready));
-    Draft::no(KIND, "ContainersNotReady").because(message)
 }
 
 fn ready(pod: &Pod, phase: Phase, containers_ready: &Draft) -> Draft {

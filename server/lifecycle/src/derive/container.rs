@@ -1,10 +1,11 @@
-//! Container states (spec §2) and restart decisions (spec §1.1).
+//! Restart decisions (spec §1.1), stages, and the status of a container.
 
+use super::brief::brief;
 use crate::{
     Pod,
     spec::{ContainerSpec, RestartPolicy, RestartRuleAction},
-    state::{Activity, Class, Container, Finished, Hook, Instance, Probes, StopReason},
-    status::{ContainerState, ContainerStatus, Stage},
+    state::{Activity, Class, Container, Finished, Hook, Instance, StopReason},
+    status::{ContainerStatus, Stage},
 };
 
 /// Whether an ended instance is followed by another one, by the container's rules, its policy, or
@@ -83,46 +84,6 @@ pub(crate) const fn shows_running(instance: &Instance) -> bool {
     }
 }
 
-fn default_reason(pod: &Pod) -> &'static str {
-    if pod.spec.init_containers.is_empty() {
-        "ContainerCreating"
-    } else {
-        "PodInitializing"
-    }
-}
-
-/// State and last state.
-fn states(pod: &Pod, container: &Container) -> (ContainerState, Option<Finished>) {
-    if let Some(instance) = container.live().filter(|instance| shows_running(instance)) {
-        let running = ContainerState::Running {
-            started_at: instance.started_at,
-        };
-        return (running, container.exit.clone());
-    }
-    // Why the next start has to wait is of no interest once there will be none (spec §2.1).
-    let over =
-        container.live().is_none() && container.exit.is_some() && !will_restart(pod, container);
-    if let Some(shown) = container.shown.as_ref().filter(|_| !over) {
-        let waiting = ContainerState::Waiting {
-            reason: shown.reason.clone(),
-            message: shown.message.clone(),
-        };
-        return (waiting, container.exit.clone());
-    }
-    match &container.exit {
-        Some(exit) if over || !exit.rerun => (
-            ContainerState::Terminated(exit.clone()),
-            container.previous_exit.clone(),
-        ),
-        // What is removed to start again from the first waits as if it had never run.
-        exit => {
-            let reason = default_reason(pod).into();
-            let message = String::new();
-            (ContainerState::Waiting { reason, message }, exit.clone())
-        }
-    }
-}
-
 /// The stage the article names.
 pub(crate) fn stage(pod: &Pod, container: &Container) -> Stage {
     match &container.activity {
@@ -151,10 +112,7 @@ pub(crate) fn stage(pod: &Pod, container: &Container) -> Stage {
 
 /// Status of one container.
 pub(crate) fn container_status(pod: &Pod, container: &Container) -> ContainerStatus {
-    let (state, last_state) = states(pod, container);
-    let running = matches!(state, ContainerState::Running { .. });
-    let completed =
-        matches!(&state, ContainerState::Terminated(finished) if finished.exit.status.code == 0);
+    let brief = brief(pod, container);
     let container_id = match (container.live(), &container.exit) {
         (Some(instance), _) => instance.container_id.clone(),
         (None, Some(exit)) => exit.container_id.clone(),
@@ -164,28 +122,18 @@ pub(crate) fn container_status(pod: &Pod, container: &Container) -> ContainerSta
     let image = made_from
         .filter(|image| !image.is_empty())
         .or_else(|| spec_of(pod, container).map(|spec| &spec.image));
-    let probes = container.live().map(|instance| &instance.probes);
-    let started = running && probes.is_none_or(Probes::started);
     let created = container.attempt.is_some();
+    let image_id = container.image.as_ref().filter(|_| created);
     ContainerStatus {
         name: container.name.clone(),
         stage: stage(pod, container),
-        ready: match container.class {
-            Class::Init => completed,
-            Class::Sidecar | Class::Main => started && probes.is_none_or(Probes::ready),
-            Class::Ephemeral => false,
-        },
-        started: (container.class != Class::Ephemeral).then_some(started),
-        state,
-        last_state,
+        ready: brief.ready,
+        started: (container.class != Class::Ephemeral).then_some(brief.started),
+        state: brief.state.to_owned(),
+        last_state: brief.last.cloned(),
         restart_count: container.restart_count(),
         image: image.cloned().unwrap_or_default(),
-        image_id: container
-            .image
-            .as_ref()
-            .filter(|_| created)
-            .map(|i| i.reference.clone())
-            .unwrap_or_default(),
+        image_id: image_id.map(|i| i.reference.clone()).unwrap_or_default(),
         container_id,
     }
 }

@@ -1,13 +1,15 @@
 //! Status derived from state: phase, conditions, container states.
 
+mod brief;
 mod conditions;
 mod container;
 mod phase;
 mod qos;
 
+pub(crate) use brief::{StateRef, brief};
 pub(crate) use conditions::{NODE_LOST, conditions};
 pub(crate) use container::{
-    container_status, first_rule, restartable, restarts_unhealthy, shows_running, spec_of,
+    container_status, first_rule, restartable, restarts_unhealthy, shows_running, spec_of, stage,
     will_restart,
 };
 pub(crate) use phase::phase;

@@ -1,10 +1,13 @@
 //! Phase (spec §1; kubelet `pkg/kubelet/kubelet_pods.go` getPhase).
 
-use super::container::{container_status, restartable};
+use super::{
+    brief::{StateRef, brief},
+    container::restartable,
+};
 use crate::{
     Pod,
     state::{Class, Container},
-    status::{ContainerState, Phase},
+    status::Phase,
 };
 
 #[derive(Default)]
@@ -21,11 +24,11 @@ struct Counts {
 
 impl Counts {
     fn init(&mut self, pod: &Pod, container: &Container) {
-        let status = container_status(pod, container);
-        let ended = match (&status.state, &status.last_state) {
-            (ContainerState::Terminated(finished), _) => Some(finished),
-            (ContainerState::Waiting { .. }, last) => last.as_ref(),
-            (ContainerState::Running { .. }, _) => None,
+        let brief = brief(pod, container);
+        let ended = match (&brief.state, brief.last) {
+            (StateRef::Terminated(finished), _) => Some(*finished),
+            (StateRef::Waiting { .. }, last) => last,
+            (StateRef::Running { .. }, _) => None,
         };
         match ended {
             None => self.pending_init += 1,
@@ -37,33 +40,33 @@ impl Counts {
     }
 
     fn sidecar(&mut self, pod: &Pod, container: &Container) {
-        let status = container_status(pod, container);
-        match (&status.state, &status.last_state) {
-            (ContainerState::Running { .. }, _) => {
+        let brief = brief(pod, container);
+        match (&brief.state, brief.last) {
+            (StateRef::Running { .. }, _) => {
                 self.running += 1;
-                self.pending_sidecar += u32::from(status.started != Some(true));
+                self.pending_sidecar += u32::from(!brief.started);
             }
-            (ContainerState::Waiting { .. }, None) => {
+            (StateRef::Waiting { .. }, None) => {
                 self.pending_sidecar += 1;
                 self.waiting += 1;
             }
-            (ContainerState::Waiting { .. }, Some(_)) | (ContainerState::Terminated(_), _) => {}
+            (StateRef::Waiting { .. }, Some(_)) | (StateRef::Terminated(_), _) => {}
         }
     }
 
     fn main(&mut self, pod: &Pod, container: &Container) {
-        let status = container_status(pod, container);
-        let (ended, counts_as_success) = match (&status.state, &status.last_state) {
-            (ContainerState::Running { .. }, _) => {
+        let brief = brief(pod, container);
+        let (ended, counts_as_success) = match (&brief.state, brief.last) {
+            (StateRef::Running { .. }, _) => {
                 self.running += 1;
                 return;
             }
-            (ContainerState::Waiting { .. }, None) => {
+            (StateRef::Waiting { .. }, None) => {
                 self.waiting += 1;
                 return;
             }
-            (ContainerState::Waiting { .. }, Some(last)) => (last, false),
-            (ContainerState::Terminated(finished), _) => (finished, true),
+            (StateRef::Waiting { .. }, Some(last)) => (last, false),
+            (StateRef::Terminated(finished), _) => (*finished, true),
         };
         self.stopped += 1;
         self.stopped_final += u32::from(!restartable(pod, container, ended));

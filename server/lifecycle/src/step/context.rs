@@ -55,7 +55,7 @@ impl<'a> Context<'a> {
         cause: Cause,
         before: View,
     ) -> Self {
-        let owed_before = owed::actions(pod).into_iter().map(|(op, _)| op).collect();
+        let owed_before = owed::numbers(pod);
         Self {
             pod,
             settings,
@@ -144,19 +144,16 @@ impl<'a> Context<'a> {
             super::settle::settle(&mut self);
             transitions = view::transitions(&self.before, &View::of(self.pod), &self);
         }
-        let owed = owed::actions(self.pod);
         let before = std::mem::take(&mut self.owed_before);
-        let gone = before
-            .iter()
-            .filter(|op| owed.iter().all(|(o, _)| o != *op));
+        let owed = owed::numbers(self.pod);
+        let gone = before.iter().filter(|op| !owed.contains(op));
         let cancelled = gone.copied().collect();
-        let fresh = owed.into_iter().filter(|(op, _)| !before.contains(op));
         let removed = self.pod.state.purge == Purge::Done;
         Verdict {
             changed,
             kept: !changed,
             transitions,
-            effects: owed::effects(self.pod, fresh),
+            effects: owed::fresh(self.pod, &before),
             cancelled,
             more: self.more && !removed,
             removed,

@@ -2,9 +2,10 @@
 
 use super::{context::Context, images};
 use crate::{
-    Pod, derive,
+    Pod,
+    derive::{self, StateRef},
     state::{Activity, Container, Hook, Probes, Sandbox},
-    status::{ContainerState, ContainerStatus, Truth},
+    status::Truth,
     transition::{ExitStatus, HookKind, Label, Subject, Transition},
 };
 
@@ -122,19 +123,18 @@ fn attempt(container: &Container) -> u32 {
 }
 
 fn container(pod: &Pod, container: &Container) -> ContainerView {
-    let ContainerStatus { state, stage, .. } = derive::container_status(pod, container);
-    let (reason, message) = match state {
-        ContainerState::Waiting { reason, message } => (reason, message),
-        ContainerState::Running { .. } => (Label::Borrowed(""), String::new()),
-        ContainerState::Terminated(finished) => (finished.reason, finished.exit.message),
+    let (reason, message) = match derive::brief(pod, container).state {
+        StateRef::Waiting { reason, message } => (reason, message),
+        StateRef::Running { .. } => (Label::Borrowed(""), ""),
+        StateRef::Terminated(end) => (end.reason.clone(), end.exit.message.as_str()),
     };
     let hooks = container
         .live()
         .map_or(("", ""), |i| (hook(&i.post_start), hook(&i.pre_stop)));
     ContainerView {
-        stage: stage.as_str(),
+        stage: derive::stage(pod, container).as_str(),
         reason,
-        message,
+        message: message.to_owned(),
         attempt: attempt(container),
         exit: container
             .exit
