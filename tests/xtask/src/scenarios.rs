@@ -102,5 +102,10 @@ fn total(world: &str, column: &Column) -> usize {
     let skipped = count(|verdict| matches!(verdict, Verdict::Skipped(_)));
     let took = steps::short(column.took);
     println!("{world}: {passed} passed, {failed} failed, {skipped} not applicable, in {took}");
+    let mut slow: Vec<_> = column.rows.iter().collect();
+    slow.sort_by_key(|row| std::cmp::Reverse(row.took));
+    let slow = slow.iter().take(5);
+    let slow = slow.map(|row| format!("{} ({})", row.number, steps::short(row.took)));
+    println!("{world}: slowest {}", slow.collect::<Vec<_>>().join(", "));
     failed
 }
