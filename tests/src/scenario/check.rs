@@ -87,13 +87,15 @@ pub(super) fn check(check: &Check, seen: &Seen<'_>, record: &Record, kind: Kind)
         );
     }
     let transitions = seen.frames.iter().flat_map(|frame| &frame.transitions);
+    let (tolerance, early) = match kind {
+        Kind::Simulator => (Duration::from_secs(1), Duration::ZERO),
+        Kind::Containers => (Duration::from_secs(3), Duration::from_millis(100)),
+    };
     let points = Points {
         marks: &record.marks,
         transitions: transitions.collect(),
-        tolerance: match kind {
-            Kind::Simulator => Duration::from_secs(1),
-            Kind::Containers => Duration::from_secs(3),
-        },
+        tolerance,
+        early,
     };
     for said in check.times.iter().flatten() {
         points.check(said).with_context(|| format!("`{said}`"))?;

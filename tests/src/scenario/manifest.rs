@@ -130,7 +130,7 @@ impl Maker<'_> {
                 container.insert("command".to_owned(), json!(["sh", "-c", script]));
             }
         }
-        handlers(container, behaviour)
+        handlers(container, behaviour, self.kind)
     }
 
     /// What is said of the pod as a whole.
@@ -157,7 +157,7 @@ impl Maker<'_> {
 }
 
 /// Gives hooks and probes without a handler the one that does what the behaviour says.
-fn handlers(container: &mut Map<String, Value>, behaviour: &str) -> Result<()> {
+fn handlers(container: &mut Map<String, Value>, behaviour: &str, kind: Kind) -> Result<()> {
     let is_open = |part: &Map<String, Value>| !HANDLERS.iter().any(|name| part.contains_key(*name));
     for (field, probe) in [
         ("startupProbe", "startup"),
@@ -168,6 +168,10 @@ fn handlers(container: &mut Map<String, Value>, behaviour: &str) -> Result<()> {
             && is_open(part)
         {
             part.insert("exec".to_owned(), json!({ "command": shell::probe(probe) }));
+            if kind == Kind::Containers {
+                // A shell says how it does only after its start.
+                part.entry("initialDelaySeconds").or_insert(json!(1));
+            }
         }
     }
     let Some(lifecycle) = container

@@ -22,6 +22,8 @@ pub(super) struct Points<'p> {
     pub(super) transitions: Vec<&'p Transition>,
     /// How much later than said something may be.
     pub(super) tolerance: Duration,
+    /// How much earlier: the two points may have been noted by two processes.
+    pub(super) early: Duration,
 }
 
 impl Points<'_> {
@@ -33,7 +35,8 @@ impl Points<'_> {
         }
         if let Some((difference, exactly)) = said.split_once(" = ") {
             let exactly = duration(exactly)?;
-            return self.between(difference, exactly, exactly + self.tolerance);
+            let low = exactly.saturating_sub(self.early);
+            return self.between(difference, low, exactly + self.tolerance);
         }
         let (one, other, strict) = match said.split_once(" <= ") {
             Some((one, other)) => (one, other, false),

@@ -296,6 +296,12 @@ impl Walk<'_> {
         let mut input = session.input();
         input.write(attach.write.clone().into()).await?;
         input.close().await?;
+        if self.site.kind() == Kind::Containers {
+            // What ends the process may still be on its way.
+            tokio::time::sleep(SETTLE).await;
+            return Ok(());
+        }
+        // No time passes until the process has ended.
         let ended = async {
             while !matches!(session.next().await?, ExecEvent::Exited(_)) {}
             anyhow::Ok(())
