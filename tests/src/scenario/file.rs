@@ -59,6 +59,13 @@ impl Scenario {
         self.alone || !self.config.is_empty()
     }
 
+    /// How much there is to do, roughly: what takes longest is begun first.
+    pub(super) fn weight(&self) -> usize {
+        let times = |step: &Step| step.update.as_ref().and_then(|update| update.times);
+        let updates: u32 = self.steps.iter().filter_map(times).sum();
+        self.copies.unwrap_or(1) + self.steps.len() + updates as usize
+    }
+
     pub(super) fn config(&self) -> &str {
         &self.config
     }

@@ -220,15 +220,23 @@ impl Walk<'_> {
             );
             self.api().update(manifest::from_json(&manifest)?).await?;
         }
+        let mut known = self.api().get(name).await?;
         for count in 0..update.times.unwrap_or(1) {
             let mut over = filled.clone();
             // Lets every repetition change something.
             replace(&mut over, "$COUNT", &count.to_string());
-            let mut manifest = manifest::to_json(&self.api().get(name).await?);
+            let mut manifest = manifest::to_json(&known);
+            // What the node does meanwhile is no conflict.
+            merge(
+                &mut manifest,
+                &json!({ "metadata": { "resourceVersion": null } }),
+            );
             merge(&mut manifest, &over);
             let pod = manifest::from_json(&manifest)?;
             let updated = self.api().update_subresource(pod, subresource).await;
-            as_wanted(updated, update.refused.as_deref())?;
+            if let Some(updated) = as_wanted(updated, update.refused.as_deref())? {
+                known = updated.pod;
+            }
         }
         Ok(())
     }

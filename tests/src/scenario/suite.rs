@@ -108,7 +108,8 @@ async fn on_one(scenarios: Vec<Scenario>) -> Result<Vec<Row>> {
 }
 
 /// Each on a server of its own.
-async fn on_their_own(scenarios: Vec<Scenario>, kind: Kind) -> Vec<Row> {
+async fn on_their_own(mut scenarios: Vec<Scenario>, kind: Kind) -> Vec<Row> {
+    scenarios.sort_by_key(|scenario| std::cmp::Reverse(scenario.weight()));
     let most = match kind {
         Kind::Simulator => SIMULATORS,
         Kind::Containers => SERVERS,
