@@ -15,6 +15,7 @@ mod machine;
 mod observer;
 mod once;
 mod processes;
+mod quiet;
 mod report;
 mod samples;
 mod start;

@@ -201,8 +201,10 @@ impl fmt::Display for Report {
         writeln!(f, "Beside: libcontainer 0.7, {}.", versions.join(", "))?;
         writeln!(
             f,
-            "{} run(s); medians of the runs, and the best run.\n",
-            self.runs.len()
+            "{} run(s); medians of the runs, and the best run. {:.0} % of the steps were timed while others \
+             used the processors.\n",
+            self.runs.len(),
+            self.median(|run| Number("noisy steps").in_run(run)),
         )?;
         writeln!(
             f,

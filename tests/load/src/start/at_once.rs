@@ -6,6 +6,7 @@ use crate::{
     lifepod,
     machine::available_kib,
     processes::{processor_time, pss_kib, shims},
+    quiet::Quiet,
 };
 use anyhow::{Context, Result, anyhow, ensure};
 use lifepod_client::DeleteOptions;
@@ -18,12 +19,13 @@ pub(super) fn measure(bench: &mut Bench<'_>) -> Result<()> {
     for number in 0..bench.options.bursts {
         through_lifepod(bench, number)?;
         for contender in bench.contenders.iter().filter(|tool| tool.every_round()) {
-            let all = bench.figures.series("burst", contender.name());
-            all.add(through_contender(
+            let took = through_contender(
                 contender.as_ref(),
+                &mut bench.quiet,
                 number,
                 bench.options.burst,
-            )?);
+            )?;
+            bench.figures.series("burst", contender.name()).add(took);
         }
     }
     Ok(())
@@ -35,6 +37,7 @@ fn through_lifepod(bench: &mut Bench<'_>, number: u32) -> Result<()> {
         .collect();
     let pods: Result<Vec<_>> = names.iter().map(|name| lifepod::pod(name)).collect();
     thread::sleep(SETTLE);
+    bench.quiet.pause();
     let before = available_kib()?;
     let took = bench.runtime.block_on(bench.lifepod.start_all(pods?))?;
     bench.figures.series("burst", "lifepod").add(took);
@@ -83,10 +86,16 @@ fn idle_load(bench: &mut Bench<'_>) -> Result<()> {
 }
 
 /// One thread per container, as a shell with `&` would do it.
-fn through_contender(contender: &dyn Contender, number: u32, count: u32) -> Result<Duration> {
+fn through_contender(
+    contender: &dyn Contender,
+    quiet: &mut Quiet,
+    number: u32,
+    count: u32,
+) -> Result<Duration> {
     let ids: Vec<_> = (0..count).map(|n| format!("burst-{number}-{n}")).collect();
     ids.iter().try_for_each(|id| contender.prepare(id))?;
     thread::sleep(SETTLE);
+    quiet.pause();
     let began = Instant::now();
     let started = thread::scope(|scope| {
         let threads: Vec<_> = ids

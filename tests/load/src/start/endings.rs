@@ -1,6 +1,6 @@
 //! Containers that end: by themselves, or because their grace period is over.
 
-use super::{Bench, pause};
+use super::Bench;
 use crate::lifepod;
 use anyhow::Result;
 use std::{process, time::Duration};
@@ -29,7 +29,7 @@ fn killed(bench: &mut Bench<'_>, number: u32) -> Result<()> {
     let pod = lifepod::pod_with(&name, &["sleep", &argument], "Never", 30)?;
     let runtime = bench.runtime;
     runtime.block_on(bench.lifepod.start(pod))?;
-    pause();
+    bench.quiet.pause();
     let [since_kill, since_record] = runtime.block_on(bench.lifepod.kill(&name, &argument))?;
     bench
         .figures
@@ -49,7 +49,7 @@ fn stubborn(bench: &mut Bench<'_>, number: u32) -> Result<()> {
     let pod = lifepod::pod_with(&name, &["sleep", FOREVER], "Always", GRACE_SECONDS)?;
     let runtime = bench.runtime;
     runtime.block_on(bench.lifepod.start(pod))?;
-    pause();
+    bench.quiet.pause();
     let outlasted = runtime.block_on(bench.lifepod.outlast(&name))?;
     let grace = Duration::from_secs(GRACE_SECONDS.into());
     let late = bench.figures.series("late", "after the grace period");

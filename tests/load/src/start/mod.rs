@@ -16,6 +16,7 @@ use crate::{
     hidden,
     lifepod::Lifepod,
     machine::Machine,
+    quiet::Quiet,
     report::Report,
     samples::Samples,
 };
@@ -25,19 +26,17 @@ use lifepod_tests::fixtures::{Daemon, Image, Leaks, Scope, Stage, busybox};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    process, thread,
+    process,
     time::Duration,
 };
 use tokio::runtime::Runtime;
 
-/// Before each step that is timed: what follows right upon another container's start or end is
-/// untypically fast (cgroup moves) or slow (namespaces being taken apart).
-const PAUSE: Duration = Duration::from_millis(30);
 /// Until background work of a start or stop has ended.
 const SETTLE: Duration = Duration::from_secs(1);
 /// The kernel takes namespaces and what is in them apart a little after their last process.
 const PATIENCE: Duration = Duration::from_secs(20);
 const CLEAN_UP: Duration = Duration::from_secs(120);
+const CLEAN_UP_POLL: Duration = Duration::from_millis(50);
 
 /// How much is measured.
 #[derive(Debug, Clone, clap::Args)]
@@ -63,6 +62,9 @@ pub(crate) struct Options {
     /// Repetitions of everything; the report then gives medians of them
     #[arg(long, default_value_t = 1)]
     runs: u32,
+    /// Seconds that a run may spend, all in all, waiting for other load to pass before a step
+    #[arg(long, default_value_t = 60)]
+    patience: u32,
     /// Leave out podman and containerd
     #[arg(long)]
     quick: bool,
@@ -93,6 +95,7 @@ struct Bench<'a> {
     daemon: u32,
     folder: PathBuf,
     contenders: Vec<Box<dyn Contender>>,
+    quiet: Quiet,
     figures: Figures,
 }
 
@@ -174,12 +177,15 @@ fn measure(
         daemon: daemon.pid(),
         folder: stage.folder().to_owned(),
         contenders,
+        quiet: Quiet::with_patience(Duration::from_secs(options.patience.into())),
         figures,
     };
     phase("one by one", || one_by_one::measure(&mut bench))?;
     phase("at once", || at_once::measure(&mut bench))?;
     phase("endings", || endings::measure(&mut bench))?;
     phase("many known pods", || memory::known(&mut bench))?;
+    let noisy = bench.quiet.noisy_share();
+    bench.figures.number("noisy steps", noisy);
     Ok(bench.figures)
 }
 
@@ -217,10 +223,6 @@ async fn delete_everything(socket: &Path) -> Result<()> {
             pods.delete(name.unwrap_or_default(), options)
         });
         futures::future::try_join_all(deletions).await?;
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(CLEAN_UP_POLL).await;
     }
-}
-
-fn pause() {
-    thread::sleep(PAUSE);
 }

@@ -1,9 +1,10 @@
 //! Containers one after another, all tools in turns, so that a drift of the machine meets all of
 //! them alike.
 
-use super::{Bench, pause};
+use super::Bench;
 use crate::lifepod;
 use anyhow::Result;
+use std::time::Instant;
 
 /// Rounds that are not counted: image pull, caches.
 const WARM_UP: u32 = 3;
@@ -30,37 +31,48 @@ pub(super) fn measure(bench: &mut Bench<'_>) -> Result<()> {
 fn through_lifepod(bench: &mut Bench<'_>, round: u32) -> Result<()> {
     let name = format!("single-{round}");
     let pod = lifepod::pod(&name)?;
-    let (runtime, figures) = (bench.runtime, &mut bench.figures);
-    pause();
-    let started = runtime.block_on(bench.lifepod.start(pod))?;
+    let Bench {
+        runtime,
+        lifepod,
+        quiet,
+        figures,
+        ..
+    } = bench;
+    quiet.pause();
+    let started = runtime.block_on(lifepod.start(pod))?;
     figures.series("start", "lifepod").add(started.took);
     for (step, share) in started.steps {
         figures.series("step", step).add(share);
     }
-    pause();
+    quiet.pause();
     let exec = figures.series("exec", "lifepod");
-    exec.time(|| runtime.block_on(bench.lifepod.exec_true(&name)))?;
-    pause();
-    let gone = runtime.block_on(bench.lifepod.delete(&name))?;
+    exec.time(|| runtime.block_on(lifepod.exec_true(&name)))?;
+    quiet.pause();
+    let gone = runtime.block_on(lifepod.delete(&name))?;
     figures.series("remove", "lifepod").add(gone);
     Ok(())
 }
 
 fn through_contender(bench: &mut Bench<'_>, number: usize, round: u32) -> Result<()> {
-    let contender = &bench.contenders[number];
+    let Bench {
+        contenders,
+        quiet,
+        figures,
+        ..
+    } = bench;
+    let contender = contenders[number].as_ref();
     if !contender.every_round() && !round.is_multiple_of(SELDOM) {
         return Ok(());
     }
     let (id, who) = (format!("single-{round}"), contender.name());
-    let figures = &mut bench.figures;
     contender.prepare(&id)?;
-    pause();
+    quiet.pause();
     figures.series("start", who).time(|| contender.start(&id))?;
-    pause();
-    let begin = std::time::Instant::now();
+    quiet.pause();
+    let begin = Instant::now();
     if contender.exec(&id)? {
         figures.series("exec", who).add(begin.elapsed());
     }
-    pause();
+    quiet.pause();
     figures.series("remove", who).time(|| contender.remove(&id))
 }
