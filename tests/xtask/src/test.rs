@@ -23,8 +23,10 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     setup::ensure()?;
-    steps::step("build the binaries", || {
-        let build = ["build", "--workspace", "--bins", "--locked"];
+    // Together, because the tests' dependencies have features of their own: built apart, most
+    // crates would be built twice.
+    steps::step("build the binaries and the tests", || {
+        let build = ["build", "--workspace", "--bins", "--tests", "--locked"];
         steps::run(steps::cargo().args(build).args(FAILPOINTS))
     })?;
     steps::step("test", || {
