@@ -47,7 +47,9 @@ impl Clock for EngineClock {
 
 fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    println!("whole pod lifecycles per second, {IN_FLIGHT} in flight, {LIFECYCLES} in each of {ROUNDS} rounds");
+    println!(
+        "whole pod lifecycles per second, {IN_FLIGHT} in flight, {LIFECYCLES} in each of {ROUNDS} rounds"
+    );
     for (store, goal) in [("memory", 10_000), ("durable", 3_000)] {
         let mut rates: Vec<f64> = (0..ROUNDS)
             .map(|_| runtime.block_on(measure(store)))

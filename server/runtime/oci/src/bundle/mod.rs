@@ -23,7 +23,7 @@ use crate::image::ImageConfig;
 /// Everything a bundle is made of, beside the pod's own specification.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
-    /// Mounted root file system.
+    /// Where the root file system would be mounted on the host.
     pub rootfs: PathBuf,
     /// The image's configuration.
     pub image: ImageConfig,

@@ -1,6 +1,14 @@
 //! `StartContainer`, `StopContainer`, `KillContainer`.
 
-use std::{fs, io, os::unix::fs::PermissionsExt as _, path::PathBuf, sync::Arc};
+use std::{
+    fs, io,
+    os::{
+        fd::{AsRawFd as _, OwnedFd},
+        unix::fs::PermissionsExt as _,
+    },
+    path::PathBuf,
+    sync::Arc,
+};
 
 use lifepod_lifecycle::{
     effect::PodRef,
@@ -96,7 +104,17 @@ async fn try_start(
         .cloned()
         .ok_or_else(|| create_failed("no such container"))?;
     let (stdin, stdin_once) = (spec.stdin, spec.stdin_once);
-    let bundle = {
+    // An earlier try may have got further than its answer: what runs must keep its files.
+    let snapshot = inner
+        .layout
+        .container(&pod.uid, container, attempt)
+        .join(SNAPSHOT);
+    if inner.images.snapshots().image_below(&snapshot).is_some()
+        && let Some(at) = found(inner, &entry, id).await
+    {
+        return Ok(at);
+    }
+    let (bundle, rootfs) = {
         let (inner, entry, image_id) = (Arc::clone(inner), Arc::clone(&entry), image_id.to_owned());
         // The pod as it is now: when its sandbox was asked for it had no address yet.
         let pod = pod.clone();
@@ -109,12 +127,13 @@ async fn try_start(
     let request = CreateContainer {
         id: id.to_owned(),
         bundle,
+        rootfs: false,
         log: Some(log),
         stdin,
         stdin_once,
     };
     entry.remember(id, container, attempt);
-    match entry.shim.create(request).await {
+    match entry.shim.create_on(rootfs, request).await {
         Ok(started) => Ok(timestamp(started.started_at)),
         // An earlier try got this far before its answer was lost.
         Err(ShimError::Refused(failure)) if failure.code == ErrorCode::AlreadyExists => {
@@ -164,7 +183,11 @@ async fn found(
 const LOOKS: u32 = 500;
 const LOOK_PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
 
-/// Makes snapshot, termination message file, log directory and bundle; answers the bundle.
+/// Directory of an instance's snapshot.
+const SNAPSHOT: &str = "snapshot";
+
+/// Makes snapshot, termination message file, log directory and bundle; answers the bundle and the root
+/// file system.
 fn prepare(
     inner: &Inner,
     entry: &Entry,
@@ -172,25 +195,25 @@ fn prepare(
     spec: &ContainerSpec,
     attempt: u32,
     image_id: &str,
-) -> Result<PathBuf, Failed> {
+) -> Result<(PathBuf, OwnedFd), Failed> {
     let directory = inner.layout.container(&pod.uid, &spec.name, attempt);
     let bundle = directory.join("bundle");
     fs::create_dir_all(&bundle).map_err(create_failed)?;
     let (image, config) = inner.images.inspect(image_id).map_err(create_failed)?;
-    let snapshot = directory.join("snapshot");
-    let mounted = inner
+    let snapshot = directory.join(SNAPSHOT);
+    let rootfs = inner
         .images
         .snapshots()
-        .prepare(&image.id, &snapshot)
+        .prepare_detached(&image.id, &snapshot)
         .map_err(create_failed)?;
     let termination_log = inner.layout.termination_log(&pod.uid, &spec.name, attempt);
     fresh_file(&termination_log).map_err(create_failed)?;
     if let Some(logs) = inner.layout.log(pod, &spec.name, attempt).parent() {
         fs::create_dir_all(logs).map_err(create_failed)?;
     }
-    let user = user(&mounted, &config)?;
+    let user = user(&rootfs, &config)?;
     let surroundings = Surroundings {
-        rootfs: mounted,
+        rootfs: snapshot.join("rootfs"),
         image: ImageConfig::clone(&config),
         user,
         network: entry.namespaces.net.clone(),
@@ -204,11 +227,12 @@ fn prepare(
     let json = config_json(pod, spec, &surroundings).map_err(config_failed)?;
     let text = serde_json::to_vec(&json).map_err(create_failed)?;
     fs::write(bundle.join("config.json"), text).map_err(create_failed)?;
-    Ok(bundle)
+    Ok((bundle, rootfs))
 }
 
-fn user(rootfs: &std::path::Path, config: &ImageConfig) -> Result<ProcessUser, Failed> {
-    let user = snapshot::user::resolve(rootfs, &config.user).map_err(create_failed)?;
+fn user(rootfs: &OwnedFd, config: &ImageConfig) -> Result<ProcessUser, Failed> {
+    let rootfs = PathBuf::from(format!("/proc/self/fd/{}", rootfs.as_raw_fd()));
+    let user = snapshot::user::resolve(&rootfs, &config.user).map_err(create_failed)?;
     Ok(ProcessUser {
         uid: user.uid,
         gid: user.gid,
@@ -249,7 +273,7 @@ async fn forget(inner: &Arc<Inner>, uid: &PodUid, name: &str, attempt: u32) -> i
     let owner = Arc::clone(inner);
     blocking(move || {
         let snapshots = owner.images.snapshots();
-        let snapshot = directory.join("snapshot");
+        let snapshot = directory.join(SNAPSHOT);
         snapshots
             .unmount_and_remove(&snapshot)
             .map_err(io::Error::other)?;

@@ -1,7 +1,7 @@
 //! Container root file systems: the layers of an image under a writable one.
 //!
 //! ```text
-//! <dir>/rootfs   overlayfs: what the container sees as /
+//! <dir>/rootfs   where that is mounted, if it has to be seen on the host
 //! <dir>/upper    what it wrote
 //! <dir>/work     overlayfs's own
 //! ```
@@ -11,6 +11,10 @@
 //! directory that may hold something is known and its image stays. What a container writes is
 //! deliberately not durable: it never outlives its container, so the mount skips all syncing.
 //!
+//! The mount is handed over as a descriptor and is attached in the container's own mount namespace: nothing
+//! on the host has to look through the mounts of all containers, and the kernel takes it away with the
+//! last process of the container, whoever else has died meanwhile.
+//!
 //! These functions block, for well under a millisecond except when there is much to delete.
 
 mod mount;
@@ -19,6 +23,7 @@ pub mod user;
 
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -44,7 +49,8 @@ impl ImageStore {
 }
 
 impl Snapshots {
-    /// Makes a fresh root file system of `image` (its id) in `dir` and returns where it is mounted.
+    /// Makes a fresh root file system of `image` (its id) in `dir` and mounts it there at the path it
+    /// returns, for programs of the host.
     ///
     /// `dir` is absolute and belongs to the snapshot from now on; its parent exists. If the same image is
     /// mounted there already, that is the answer; another snapshot there is removed first.
@@ -53,10 +59,23 @@ impl Snapshots {
     /// [`ImageError::NotPresent`], [`ImageError::Storage`]. Nothing is left behind.
     pub fn prepare(&self, image: &Digest, dir: &Path) -> Result<PathBuf, ImageError> {
         let rootfs = dir.join("rootfs");
-        if let Some(earlier) = self.image_below(dir) {
-            if earlier == *image && mount::is_mounted(&rootfs) {
-                return Ok(rootfs);
-            }
+        if self.image_below(dir).as_ref() == Some(image) && mount::is_mounted(&rootfs) {
+            return Ok(rootfs);
+        }
+        let mounted = self.prepare_detached(image, dir)?;
+        mount::attach(&mounted, &rootfs)
+            .map(|()| rootfs)
+            .inspect_err(|_| self.clean_up(dir))
+    }
+
+    /// Makes a fresh root file system of `image` (its id) in `dir`, mounted nowhere: whoever holds the
+    /// descriptor may attach it in any mount namespace. An earlier snapshot there is removed first; its
+    /// container must have ended.
+    ///
+    /// # Errors
+    /// [`ImageError::NotPresent`], [`ImageError::Storage`]. Nothing is left behind.
+    pub fn prepare_detached(&self, image: &Digest, dir: &Path) -> Result<OwnedFd, ImageError> {
+        if self.image_below(dir).is_some() {
             self.unmount_and_remove(dir)?;
         }
         let inner = &self.store.inner;
@@ -67,15 +86,15 @@ impl Snapshots {
             self.release(image, dir)?;
             return Err(error);
         }
-        let prepared =
-            make_directories(dir, layers.first()).and_then(|()| Overlay { dir, layers }.mount());
-        if let Err(error) = prepared {
-            if let Err(cleanup) = self.unmount_and_remove(dir) {
-                warn!(dir = %dir.display(), error = %cleanup, "failed snapshot not cleaned up");
-            }
-            return Err(error);
+        make_directories(dir, layers.first())
+            .and_then(|()| Overlay { dir, layers }.mount())
+            .inspect_err(|_| self.clean_up(dir))
+    }
+
+    fn clean_up(&self, dir: &Path) {
+        if let Err(error) = self.unmount_and_remove(dir) {
+            warn!(dir = %dir.display(), %error, "failed snapshot not cleaned up");
         }
-        Ok(rootfs)
     }
 
     /// Unmounts and deletes the snapshot in `dir` with the directory itself. One that is gone, or that was

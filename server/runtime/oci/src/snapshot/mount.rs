@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags, open, statx};
 use rustix::io::Errno;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, UnmountFlags,
-    fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount, move_mount,
-    unmount,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, OpenTreeFlags,
+    UnmountFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount,
+    move_mount, open_tree, unmount,
 };
 use tracing::debug;
 
@@ -30,7 +30,8 @@ pub(super) struct Overlay<'a> {
 }
 
 impl Overlay<'_> {
-    pub(super) fn mount(mut self) -> Result<(), ImageError> {
+    /// Mounts it nowhere: the mount lives as long as its descriptor, unless it is attached somewhere.
+    pub(super) fn mount(mut self) -> Result<OwnedFd, ImageError> {
         if self.layers.is_empty() {
             // overlayfs wants at least one; an image from scratch has none.
             let empty = self.dir.join("empty");
@@ -54,11 +55,11 @@ impl Overlay<'_> {
 
     /// The way of older kernels.
     #[cfg(test)]
-    pub(super) fn mount_at_once_for_test(&self) -> Result<(), ImageError> {
+    pub(super) fn mount_at_once_for_test(&self) -> Result<OwnedFd, ImageError> {
         self.mount_at_once().map_err(|failed| failed.at(self.dir))
     }
 
-    fn mount_by_layer(&self) -> Result<(), Failed> {
+    fn mount_by_layer(&self) -> Result<OwnedFd, Failed> {
         let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
         let configure = || -> Result<OwnedFd, Errno> {
             fsconfig_set_string(&context, "source", "overlay")?;
@@ -76,21 +77,13 @@ impl Overlay<'_> {
                 MountAttrFlags::empty(),
             )
         };
-        let mounted = configure().map_err(|errno| Failed {
+        configure().map_err(|errno| Failed {
             errno,
             told: told(&context),
-        })?;
-        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
-        Ok(move_mount(
-            &mounted,
-            "",
-            CWD,
-            self.dir.join("rootfs"),
-            flags,
-        )?)
+        })
     }
 
-    fn mount_at_once(&self) -> Result<(), Failed> {
+    fn mount_at_once(&self) -> Result<OwnedFd, Failed> {
         let mut held = Vec::new();
         let mut by_fd = |path: &Path| -> Result<String, Errno> {
             let fd = open_path(path)?;
@@ -109,13 +102,17 @@ impl Overlay<'_> {
         let options = CString::new(options).map_err(|_| Errno::INVAL)?;
         let target = self.dir.join("rootfs");
         let flags = MountFlags::empty();
-        Ok(mount(
+        mount(
             "overlay",
             &target,
             "overlay",
             flags,
             Some(options.as_c_str()),
-        )?)
+        )?;
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+        let detached = open_tree(CWD, &target, flags);
+        unmount(&target, UnmountFlags::DETACH)?;
+        Ok(detached?)
     }
 }
 
@@ -176,6 +173,14 @@ fn told(context: &OwnedFd) -> String {
         }
     }
     messages.join("; ")
+}
+
+/// Makes a mount that is nowhere visible at `path`.
+pub(super) fn attach(mounted: &OwnedFd, path: &Path) -> Result<(), ImageError> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    move_mount(mounted, "", CWD, path, flags)
+        .map_err(io::Error::from)
+        .at("attach a mount at", path)
 }
 
 /// Whether `path` itself is a mount point.

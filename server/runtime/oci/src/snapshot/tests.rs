@@ -1,6 +1,7 @@
 //! Mounts real overlays, as root, and cleans them up.
 
 use std::io::Cursor;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 
 use super::*;
@@ -238,12 +239,31 @@ async fn many_layers_and_long_or_odd_paths_mount_both_ways() {
         fs::create_dir(dir.join("work")).unwrap();
         let inner = &fixture.snapshots.store.inner;
         let layers = claim(inner, &fixture.image, &dir).unwrap();
-        Overlay { dir: &dir, layers }
+        let mounted = Overlay { dir: &dir, layers }
             .mount_at_once_for_test()
             .unwrap();
+        mount::attach(&mounted, &rootfs).unwrap();
         assert_eq!(names(&rootfs).len(), 120);
         fs::write(rootfs.join("written"), "x").unwrap();
         assert!(dir.join("upper/written").exists());
         fixture.snapshots.unmount_and_remove(&dir).unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_detached_root_file_system_is_seen_through_its_descriptor_only() {
+    let fixture = Fixture::new(&three_layers()).await;
+    let dir = fixture.dir("one");
+    let mounted = fixture
+        .snapshots
+        .prepare_detached(&fixture.image, &dir)
+        .unwrap();
+    assert_eq!(names(&dir.join("rootfs")), Vec::<String>::new());
+    let inside = PathBuf::from(format!("/proc/self/fd/{}", mounted.as_raw_fd()));
+    assert_eq!(names(&inside), ["etc", "opt"]);
+    fs::write(inside.join("etc/written"), "x").unwrap();
+    assert!(dir.join("upper/etc/written").exists());
+    drop(mounted);
+    fixture.snapshots.unmount_and_remove(&dir).unwrap();
+    assert!(!dir.exists());
 }

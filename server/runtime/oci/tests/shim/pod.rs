@@ -76,6 +76,7 @@ impl Pod {
         )
         .unwrap();
         CreateContainer {
+            rootfs: false,
             id: id.to_owned(),
             bundle,
             log: Some(self.temp.path().join(format!("{id}.log"))),

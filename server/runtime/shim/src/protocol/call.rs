@@ -16,6 +16,8 @@ pub enum Call {
     /// The whole state again.
     State,
     /// Creates and starts a container. Answered when its program was executed.
+    ///
+    /// Descriptors: with `rootfs` the mount of the root file system; otherwise none.
     Create(CreateContainer),
     /// Signals a container.
     Signal {
@@ -82,6 +84,10 @@ pub struct CreateContainer {
     pub id: String,
     /// OCI bundle: directory with `config.json`. Terminal, cgroup, limits and user are in there.
     pub bundle: PathBuf,
+    /// The root file system comes along as the descriptor of a mount that is attached nowhere; the
+    /// bundle's `root.path` is then not looked at. It exists only in the container's mount namespace.
+    #[serde(default)]
+    pub rootfs: bool,
     /// CRI log file, appended to. Without one the output is only seen by attached clients.
     #[serde(default)]
     pub log: Option<PathBuf>,
@@ -165,6 +171,7 @@ impl Call {
     /// How many descriptors belong to the call.
     pub fn descriptors(&self) -> usize {
         match self {
+            Self::Create(create) => usize::from(create.rootfs),
             Self::Exec(exec) if exec.terminal.is_none() => 3,
             Self::Attach(attach) => attach.descriptors(),
             _ => 0,

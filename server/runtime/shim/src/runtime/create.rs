@@ -33,6 +33,8 @@ use crate::{
 pub(crate) struct CreatePlan<'a> {
     pub(crate) id: &'a str,
     pub(crate) bundle: &'a Path,
+    /// Mount of the root file system, if it is not where the bundle says.
+    pub(crate) rootfs: Option<OwnedFd>,
     pub(crate) layout: &'a Layout,
     pub(crate) cgroup: &'a Cgroup,
     pub(crate) prepared: Prepared,
@@ -113,6 +115,7 @@ fn sized_terminal(console: Console, size: Option<TerminalSize>) -> io::Result<Ow
 
 fn kept<'a>(plan: &'a CreatePlan<'_>, reporter: &'a Reporter) -> Vec<BorrowedFd<'a>> {
     let mut kept = vec![reporter.as_fd()];
+    kept.extend(plan.rootfs.as_ref().map(AsFd::as_fd));
     kept.extend(plan.prepared.late_files().map(AsFd::as_fd));
     if let Some(stdio) = &plan.stdio {
         kept.extend([
@@ -130,8 +133,10 @@ fn adapted_bundle(plan: &CreatePlan<'_>) -> Result<PathBuf, Failure> {
     let views_of = spec::mounts_cgroup(&spec).then_some(plan.cgroup);
     let views = hide::hide_cgroups(plan.layout, views_of)
         .map_err(|error| failed("hide the cgroups", &error))?;
+    let rootfs = plan.rootfs.as_ref().map(hide::attach_rootfs).transpose();
+    let rootfs = rootfs.map_err(|error| failed("attach the root file system", &error))?;
     let target = Path::new(hide::SCRATCH).join("bundle");
-    spec::adapt(spec, plan.bundle, &views, &target)?;
+    spec::adapt(spec, plan.bundle, rootfs, &views, &target)?;
     Ok(target)
 }
 

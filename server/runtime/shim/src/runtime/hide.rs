@@ -26,6 +26,9 @@ const ROOT: &str = "/sys/fs/cgroup";
 /// Where libcontainer may leave files, once the cgroups are hidden.
 pub(super) const SCRATCH: &str = "/sys/fs/cgroup/scratch";
 
+/// Where the root file system is attached.
+const ROOTFS: &str = "/sys/fs/cgroup/rootfs";
+
 /// The container's own cgroup in one hierarchy, moved aside for the container's `/sys/fs/cgroup`.
 #[derive(Clone, Debug)]
 pub(super) struct View {
@@ -56,6 +59,15 @@ pub(super) fn hide_cgroups(layout: &Layout, views_of: Option<&Cgroup>) -> io::Re
         views.push(View { name, source });
     }
     Ok(views)
+}
+
+/// Attaches the root file system, where only this child and the container will see it.
+pub(super) fn attach_rootfs(mounted: &OwnedFd) -> io::Result<PathBuf> {
+    let path = PathBuf::from(ROOTFS);
+    fs::create_dir(&path)?;
+    let by_descriptor = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    move_mount(mounted, "", CWD, &path, by_descriptor)?;
+    Ok(path)
 }
 
 /// Copies of a cgroup's mounts, held by descriptor only.

@@ -37,6 +37,7 @@ pub(super) fn load(bundle: &Path) -> Result<Spec, Failure> {
 pub(super) fn adapt(
     mut spec: Spec,
     bundle: &Path,
+    rootfs: Option<PathBuf>,
     views: &[View],
     target: &Path,
 ) -> Result<(), Failure> {
@@ -46,7 +47,7 @@ pub(super) fn adapt(
             format!("cannot adapt the bundle: {error}"),
         )
     };
-    let root = absolute_root(&mut spec, bundle)?;
+    let root = absolute_root(&mut spec, bundle, rootfs)?;
     adapt_process(&mut spec, &root);
     if let Some(linux) = spec.linux_mut() {
         linux.set_resources(None);
@@ -60,14 +61,22 @@ pub(super) fn adapt(
         .map_err(|error| failed(&error))
 }
 
-fn absolute_root(spec: &mut Spec, bundle: &Path) -> Result<PathBuf, Failure> {
+fn absolute_root(
+    spec: &mut Spec,
+    bundle: &Path,
+    attached: Option<PathBuf>,
+) -> Result<PathBuf, Failure> {
     let Some(root) = spec.root_mut() else {
         return Err(Failure::new(
             ErrorCode::InvalidRequest,
             "the bundle has no root",
         ));
     };
-    let path = fs::canonicalize(bundle.join(root.path())).map_err(|error| {
+    let found = match attached {
+        Some(path) => Ok(path),
+        None => fs::canonicalize(bundle.join(root.path())),
+    };
+    let path = found.map_err(|error| {
         Failure::new(
             ErrorCode::StartFailed,
             format!("cannot find the root file system: {error}"),

@@ -33,13 +33,18 @@ struct OurEnds {
 
 impl Shim {
     /// Starts making a container. The answer comes when its program runs.
-    pub(super) fn create(&mut self, to: ReplyTo, call: &CreateContainer) -> Result<(), Failure> {
+    pub(super) fn create(
+        &mut self,
+        to: ReplyTo,
+        call: &CreateContainer,
+        mut fds: Vec<OwnedFd>,
+    ) -> Result<(), Failure> {
         self.may_create(call)?;
         let bundle = Bundle::load(&call.bundle)?;
         let cgroup = self.container_cgroup(&bundle)?;
         let prepared = limits::prepare(&self.layout, &cgroup, bundle.resources.as_ref())
             .map_err(limit_failed)?;
-        let result = self.start_creating(to, call, bundle, &cgroup, prepared);
+        let result = self.start_creating(to, call, bundle, &cgroup, prepared, fds.pop());
         if result.is_err() {
             self.remove_cgroup(&cgroup);
         }
@@ -89,6 +94,7 @@ impl Shim {
         bundle: Bundle,
         cgroup: &Cgroup,
         prepared: Prepared,
+        rootfs: Option<OwnedFd>,
     ) -> Result<(), Failure> {
         let log = call
             .log
@@ -101,6 +107,7 @@ impl Shim {
         let plan = CreatePlan {
             id: &call.id,
             bundle: &call.bundle,
+            rootfs,
             layout: &self.layout,
             cgroup,
             prepared,

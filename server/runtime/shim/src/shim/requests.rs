@@ -23,7 +23,7 @@ impl Shim {
         let result = match incoming.request.call {
             Call::Hello { version } => Some(self.hello(connection, version)),
             Call::State => Some(Ok(Reply::State(self.state()))),
-            Call::Create(create) => self.create(to, &create).err().map(Err),
+            Call::Create(create) => self.create(to, &create, incoming.fds).err().map(Err),
             Call::Signal {
                 container,
                 signal,

@@ -100,6 +100,7 @@ impl Sandbox {
     /// A request that creates the container of a bundle.
     pub(crate) fn create_call(&self, bundle: &Bundle) -> CreateContainer {
         CreateContainer {
+            rootfs: false,
             id: bundle.id.clone(),
             bundle: bundle.write(),
             log: Some(self.log_path(&bundle.id)),
