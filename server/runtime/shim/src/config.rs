@@ -27,6 +27,10 @@ pub struct SandboxConfig {
     /// The pod's own cgroup, absolute within each hierarchy: `/lifepod/<pod uid>`. Created with
     /// the sandbox, removed with it; the containers' cgroups lie below.
     pub cgroup_parent: String,
+    /// Directory that becomes the pod's shared memory, `/dev/shm` of its containers. It is made and
+    /// mounted where only the shim and its containers see it, and is gone with them.
+    #[serde(default)]
+    pub shm: Option<PathBuf>,
     /// Kernel parameters of the new namespaces: `net.core.somaxconn` → `1024`.
     #[serde(default)]
     pub sysctls: BTreeMap<String, String>,

@@ -1,16 +1,34 @@
-//! The pod's sandbox: namespaces that exist as long as this process.
+//! The pod's sandbox: namespaces that exist as long as this process, and shared memory.
 
-use std::{fs, io, path::PathBuf};
+use std::{
+    ffi::CStr,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use lifepod_shim::{SandboxConfig, protocol::Namespaces};
-use rustix::{process::getpid, system::sethostname, thread::UnshareFlags};
+use rustix::{
+    mount::{MountFlags, MountPropagationFlags, mount, mount_change},
+    process::getpid,
+    system::sethostname,
+    thread::UnshareFlags,
+};
+
+/// Size of `/dev/shm`, as Kubernetes has it.
+const SHM: &CStr = c"mode=1777,size=67108864";
 
 /// Enters new namespaces and makes them usable. Answers where others find them.
 pub(crate) fn create(config: &SandboxConfig) -> io::Result<Namespaces> {
-    let mut flags = UnshareFlags::NEWUTS;
+    let mut flags = UnshareFlags::NEWUTS | UnshareFlags::NEWNS;
     flags.set(UnshareFlags::NEWNET, !config.host_network);
     flags.set(UnshareFlags::NEWIPC, !config.host_ipc);
     unshare(flags)?;
+    // What is mounted here is not the host's business; what the host mounts and unmounts is ours.
+    let propagation = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
+    mount_change("/", propagation)?;
+    if let Some(path) = &config.shm {
+        mount_shm(path)?;
+    }
     if let Some(hostname) = &config.hostname {
         sethostname(hostname.as_bytes())?;
     }
@@ -30,6 +48,12 @@ pub(crate) fn create(config: &SandboxConfig) -> io::Result<Namespaces> {
         ipc: path(UnshareFlags::NEWIPC, "ipc"),
         uts: path(UnshareFlags::NEWUTS, "uts"),
     })
+}
+
+fn mount_shm(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    Ok(mount("shm", path, "tmpfs", flags, SHM)?)
 }
 
 #[expect(unsafe_code, reason = "unshare(2) can break threads; there are none")]

@@ -1,9 +1,8 @@
-//! The files every container of a pod sees: hosts, host name, resolver, shared memory.
+//! The files every container of a pod sees: hosts, host name, resolver.
 
 use std::{fs, io, net::IpAddr, os::unix::fs::PermissionsExt as _, path::Path};
 
 use lifepod_lifecycle::{effect::PodRef, spec};
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use crate::{
     bundle::{PodFiles, hostname},
@@ -13,14 +12,8 @@ use crate::{
     },
 };
 
-/// Size of `/dev/shm`, as Kubernetes has it.
-const SHM: &std::ffi::CStr = c"mode=1777,size=67108864";
-
 /// Writes the pod's files. `ip` is its address; none with the host's network.
 pub(super) fn write(pod: &PodRef, files: &PodFiles, ip: Option<IpAddr>) -> io::Result<()> {
-    if let Some(parent) = files.hosts.parent() {
-        fs::create_dir_all(parent)?;
-    }
     let name = hostname(pod);
     let aliases: Vec<_> = pod
         .spec
@@ -93,29 +86,4 @@ fn resolver(spec: &spec::PodSpec) -> io::Result<String> {
             options,
         },
     )
-}
-
-/// Mounts the pod's shared memory; a mounted one is kept.
-pub(super) fn mount_shm(path: &Path) -> io::Result<()> {
-    fs::create_dir_all(path)?;
-    if is_mount_point(path)? {
-        return Ok(());
-    }
-    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    Ok(mount("shm", path, "tmpfs", flags, SHM)?)
-}
-
-/// Takes a mount away; a missing one is fine.
-pub(super) fn unmount_quietly(path: &Path) -> io::Result<()> {
-    match unmount(path, UnmountFlags::DETACH) {
-        Ok(()) | Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOENT) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Whether something is mounted there: its device differs from its parent's.
-fn is_mount_point(path: &Path) -> io::Result<bool> {
-    let device = |path: &Path| rustix::fs::stat(path).map(|stat| stat.st_dev);
-    let parent = path.parent().unwrap_or(path);
-    Ok(device(path)? != device(parent)?)
 }

@@ -3,9 +3,9 @@
 //! ```text
 //! <data>/pods/<uid>/pod.json                              namespace and name, for clean-up
 //!                   sandbox-<n>/                          the shim's directory
-//!                   etc/{hosts,hostname,resolv.conf}      files of every container
+//!                   {hosts,hostname,resolv.conf}          files of every container
 //!                   shm/                                  /dev/shm of the pod
-//!                   containers/<name>/<attempt>/          bundle, snapshot, termination message
+//!                   containers/<name>/<attempt>/          config.json, snapshot, termination message
 //! <data>/logs/<namespace>_<name>_<uid>/<container>/<attempt>.log
 //! ```
 
@@ -47,11 +47,11 @@ impl Layout {
     }
 
     pub(super) fn files(&self, uid: &PodUid) -> PodFiles {
-        let etc = self.pod(uid).join("etc");
+        let pod = self.pod(uid);
         PodFiles {
-            hosts: etc.join("hosts"),
-            hostname: etc.join("hostname"),
-            resolv_conf: etc.join("resolv.conf"),
+            hosts: pod.join("hosts"),
+            hostname: pod.join("hostname"),
+            resolv_conf: pod.join("resolv.conf"),
             shm: self.shm(uid),
         }
     }

@@ -63,6 +63,7 @@ async fn try_create(
         host_network: pod.spec.host_network,
         host_ipc: false,
         cgroup_parent: inner.cgroup(&pod.uid),
+        shm: Some(inner.layout.shm(&pod.uid)),
         sysctls: std::collections::BTreeMap::new(),
     };
     // A crash may have left this very sandbox running: it is taken over.
@@ -102,7 +103,6 @@ async fn attach(
         };
         let paths = inner.layout.files(&pod.uid);
         files::write(&pod, &paths, ip)?;
-        files::mount_shm(&paths.shm)?;
         Ok(vec![ip.unwrap_or(inner.node.ip)])
     };
     tokio::task::spawn_blocking(work)
@@ -232,7 +232,6 @@ fn remove_files(inner: &Inner, uid: &PodUid) -> io::Result<()> {
             .unmount_and_remove(&directory.join("snapshot"))
             .map_err(io::Error::other)?;
     }
-    files::unmount_quietly(&inner.layout.shm(uid))?;
     remove_dir(&inner.layout.pod(uid))
 }
 

@@ -197,8 +197,7 @@ fn prepare(
     image_id: &str,
 ) -> Result<(PathBuf, OwnedFd), Failed> {
     let directory = inner.layout.container(&pod.uid, &spec.name, attempt);
-    let bundle = directory.join("bundle");
-    fs::create_dir_all(&bundle).map_err(create_failed)?;
+    fs::create_dir_all(&directory).map_err(create_failed)?;
     let (image, config) = inner.images.inspect(image_id).map_err(create_failed)?;
     let snapshot = directory.join(SNAPSHOT);
     let rootfs = inner
@@ -226,8 +225,8 @@ fn prepare(
     };
     let json = config_json(pod, spec, &surroundings).map_err(config_failed)?;
     let text = serde_json::to_vec(&json).map_err(create_failed)?;
-    fs::write(bundle.join("config.json"), text).map_err(create_failed)?;
-    Ok((bundle, rootfs))
+    fs::write(directory.join("config.json"), text).map_err(create_failed)?;
+    Ok((directory, rootfs))
 }
 
 fn user(rootfs: &OwnedFd, config: &ImageConfig) -> Result<ProcessUser, Failed> {
@@ -293,7 +292,7 @@ pub(super) async fn stop(
     let bundle = inner
         .layout
         .container(&pod.uid, container, attempt)
-        .join("bundle/config.json");
+        .join("config.json");
     let name = blocking(move || stop_signal(&bundle))
         .await
         .unwrap_or_default();

@@ -63,7 +63,8 @@ impl Snapshots {
             return Ok(rootfs);
         }
         let mounted = self.prepare_detached(image, dir)?;
-        mount::attach(&mounted, &rootfs)
+        create_private(&rootfs)
+            .and_then(|()| mount::attach(&mounted, &rootfs))
             .map(|()| rootfs)
             .inspect_err(|_| self.clean_up(dir))
     }
@@ -156,7 +157,7 @@ fn create_private(dir: &Path) -> Result<(), ImageError> {
 }
 
 fn make_directories(dir: &Path, top_layer: Option<&PathBuf>) -> Result<(), ImageError> {
-    for name in ["upper", "work", "rootfs"] {
+    for name in ["upper", "work"] {
         create_private(&dir.join(name))?;
     }
     // The root directory looks as in the image; overlayfs shows that of the upper layer.

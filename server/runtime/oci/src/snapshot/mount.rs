@@ -101,6 +101,8 @@ impl Overlay<'_> {
         );
         let options = CString::new(options).map_err(|_| Errno::INVAL)?;
         let target = self.dir.join("rootfs");
+        std::fs::create_dir_all(&target)
+            .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
         let flags = MountFlags::empty();
         mount(
             "overlay",
