@@ -261,8 +261,9 @@ fn containers_of_a_pod_share_the_sandbox_and_nothing_of_the_host() {
             namespace(&two.pid.to_string(), name),
             "{name}"
         );
-        assert_eq!(namespace(&shim, name), namespace("self", name), "{name}");
     }
+    assert_eq!(namespace(&shim, "pid"), namespace("self", "pid"));
+    assert_ne!(namespace(&shim, "mnt"), namespace("self", "mnt"));
     assert_eq!(
         sandbox
             .run_to_end("lo", "ip -o addr show lo | grep -q 'inet 127.0.0.1/8'")
