@@ -84,11 +84,13 @@ async fn start(store: &str, folder: &Path) -> Engine {
         }
     };
     let clock = SimClock::new(ORIGIN);
-    let runtime = SimRuntime::new(SimConfig {
-        clock,
+    let runtime = SimRuntime::open(SimConfig {
+        clock: clock.clone(),
         seed: 1,
         log_root: folder.join("logs"),
-    });
+        state: None,
+    })
+    .expect("opens");
     let clock: Arc<dyn Clock> = Arc::new(EngineClock(clock));
     let config = EngineConfig::default();
     Engine::start(config, journal, Arc::new(runtime), Some(clock))

@@ -3,7 +3,6 @@
 use super::*;
 use crate::convert::spec_out;
 use lifepod_lifecycle::{Pod, spec::ImagePullPolicy, time::Timestamp};
-use proto::lifecycle_handler::Handler;
 
 fn container(name: &str, image: &str) -> proto::Container {
     proto::Container {
