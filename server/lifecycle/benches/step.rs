@@ -4,6 +4,8 @@
 //! Its own small harness, because allocations are counted beside the time.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark ends at the first surprise")]
+#![expect(clippy::print_stdout, reason = "its table is what it is for")]
+#![expect(clippy::disallowed_methods, reason = "it times the steps from outside")]
 
 use std::{
     alloc::System,

@@ -65,6 +65,9 @@ pub(super) fn dns_subdomain(text: &str) -> Vec<String> {
 
 /// A qualified name: `[prefix/]name`.
 pub(super) fn qualified_name(text: &str) -> Vec<String> {
+    if text.matches('/').count() > 1 {
+        return vec![QUALIFIED.to_owned()];
+    }
     let mut errors = Vec::new();
     let name = match text.split_once('/') {
         None => text,

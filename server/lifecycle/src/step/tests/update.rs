@@ -174,6 +174,23 @@ fn metadata_changes_without_a_new_generation() {
 }
 
 #[test]
+fn what_is_only_kept_changes_too() {
+    let mut w = World::new(spec(RestartPolicy::Always, vec![container("c1")]));
+    let tolerations = serde_json::json!([{ "operator": "Exists" }]);
+    w.update(|s| _ = s.extra.insert("tolerations".into(), tolerations.clone()));
+    assert_eq!(
+        (
+            w.pod.spec.extra["tolerations"].clone(),
+            w.pod.meta.generation
+        ),
+        (tolerations, 2)
+    );
+    let owners = serde_json::json!([]);
+    w.update(|s| _ = s.extra.insert("metadata.ownerReferences".into(), owners));
+    assert_eq!(w.pod.meta.generation, 2, "that is metadata");
+}
+
+#[test]
 fn what_may_not_change_is_not_taken_over() {
     let mut w = World::new(spec(RestartPolicy::Always, vec![container("c1")]));
     let before = w.pod.clone();
