@@ -144,3 +144,32 @@ spec:
     assert_eq!(unknown.code, 1);
     world.finish().await
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_is_too_long_is_rotated_and_goes_on() -> Result<()> {
+    let world = World::new().await?;
+    // More than ten mebibytes with the time stamps of their lines.
+    let script = "yes 0123456789012345678901234567890123456789 | head -c 11000000; \
+                  while sleep 0.2; do echo tick; done";
+    world.create(&script_pod("chatty", "Never", script)).await?;
+    let pod = world.watch.phase("chatty", PodPhase::Running).await?;
+    let uid = pod.metadata.unwrap_or_default().uid;
+    let logs = world
+        .stage
+        .folder()
+        .join(format!("data/logs/default_chatty_{uid}/main"));
+    let rotated = || {
+        let entries = std::fs::read_dir(&logs).into_iter().flatten().flatten();
+        let mut names = entries.map(|entry| entry.file_name());
+        names.any(|name| name.to_string_lossy().starts_with("0.log."))
+    };
+    let wait = async {
+        while !rotated() {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    timeout(SOON, wait).await.context("nothing is rotated")?;
+    // Only the new file is read now.
+    world.says("chatty", "main", "tick").await?;
+    world.finish().await
+}

@@ -75,6 +75,14 @@ pub enum BundleError {
     /// Neither the pod nor the image says what to run.
     #[error("no command specified")]
     NoCommand,
+    /// A path of the container does not begin at its root.
+    #[error("`{field}` must be an absolute path, not `{path}`")]
+    NotAbsolute {
+        /// Field of the container.
+        field: &'static str,
+        /// What it is.
+        path: String,
+    },
     /// A field the downward API cannot resolve.
     #[error("field `{path}` cannot be resolved")]
     UnknownField {

@@ -20,6 +20,9 @@ pub fn config_json(
     container: &ContainerSpec,
     of: &Surroundings,
 ) -> Result<Value, BundleError> {
+    absolute("workingDir", container.working_dir.as_deref())?;
+    let message = container.termination_message_path.as_str();
+    absolute("terminationMessagePath", Some(message))?;
     let (env, own) = environment(pod, container, &of.image.env, &of.node)?;
     let args = arguments(container, &of.image.entrypoint, &of.image.cmd, &own)?;
     Ok(json!({
@@ -36,6 +39,17 @@ pub fn config_json(
         },
         "annotations": { STOP_SIGNAL: of.image.stop_signal },
     }))
+}
+
+/// Kubernetes lets any path in; a relative one would mean another place to every runtime.
+fn absolute(field: &'static str, path: Option<&str>) -> Result<(), BundleError> {
+    match path.filter(|path| !path.starts_with('/')) {
+        None => Ok(()),
+        Some(path) => Err(BundleError::NotAbsolute {
+            field,
+            path: path.to_owned(),
+        }),
+    }
 }
 
 /// Annotation under which a bundle keeps the image's stop signal.
@@ -126,6 +140,17 @@ mod tests {
 
     fn words(text: &str) -> Vec<String> {
         text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn paths_of_a_container_begin_at_its_root() {
+        assert!(absolute("workingDir", None).is_ok());
+        assert!(absolute("workingDir", Some("/a")).is_ok());
+        let error = absolute("workingDir", Some("a/b")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`workingDir` must be an absolute path, not `a/b`"
+        );
     }
 
     #[test]

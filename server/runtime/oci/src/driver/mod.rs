@@ -18,9 +18,11 @@ mod handler;
 mod image;
 mod images_port;
 mod layout;
+mod logs;
 mod messages;
 mod pods;
 mod recover;
+mod rounds;
 mod sandbox;
 mod start;
 mod streams;
@@ -36,7 +38,7 @@ use lifepod_lifecycle::{
 };
 use parking_lot::Mutex;
 use thiserror::Error;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
     handler::{HttpClient, Of},
@@ -93,6 +95,8 @@ struct Inner {
     pods: Pods,
     sink: Mutex<Option<Arc<dyn FactSink>>>,
     tasks: TaskTracker,
+    /// Ends the rounds.
+    ended: CancellationToken,
 }
 
 impl OciDriver {
@@ -125,6 +129,7 @@ impl OciDriver {
             pods,
             sink,
             tasks,
+            ended: CancellationToken::new(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -147,7 +152,12 @@ impl Runtime for OciDriver {
     ) -> BoxFuture<'_, Result<Vec<(PodUid, Fact)>, RuntimeLost>> {
         *self.inner.sink.lock() = Some(sink);
         let inner = Arc::clone(&self.inner);
-        Box::pin(async move { recover::recover(&inner, known).await })
+        Box::pin(async move {
+            let facts = recover::recover(&inner, known).await?;
+            let ended = inner.ended.clone();
+            inner.tasks.spawn(rounds::go(Arc::clone(&inner), ended));
+            Ok(facts)
+        })
     }
 
     fn perform(&self, effect: Effect) -> BoxFuture<'_, Option<Fact>> {
@@ -158,6 +168,7 @@ impl Runtime for OciDriver {
     fn detach(&self) -> BoxFuture<'_, ()> {
         let inner = Arc::clone(&self.inner);
         Box::pin(async move {
+            inner.ended.cancel();
             inner.pods.detach_all();
             inner.tasks.close();
             inner.tasks.wait().await;

@@ -1,6 +1,12 @@
 //! The sandboxes that are alive, with their shims.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use lifepod_lifecycle::{effect::PodRef, id::PodUid};
 use lifepod_shim::protocol::Namespaces;
@@ -21,6 +27,8 @@ pub(super) struct Entry {
     pub(super) namespaces: Namespaces,
     /// Ends the task that follows its events.
     pub(super) watching: CancellationToken,
+    /// Its shim does not answer.
+    lost: AtomicBool,
     /// Container name and attempt of every instance, by the runtime's id.
     names: Mutex<HashMap<String, (String, u32)>>,
 }
@@ -34,8 +42,19 @@ impl Entry {
             shim,
             namespaces,
             watching,
+            lost: AtomicBool::new(false),
             names: Mutex::default(),
         }
+    }
+
+    /// The shim does not answer. True if it did before.
+    pub(super) fn lost_sight(&self) -> bool {
+        !self.lost.swap(true, Ordering::Relaxed)
+    }
+
+    /// The shim answers. True if it did not before.
+    pub(super) fn found_again(&self) -> bool {
+        self.lost.swap(false, Ordering::Relaxed)
     }
 
     /// Remembers an instance; before it is made, so that its exit finds it.
@@ -60,6 +79,11 @@ pub(super) struct Pods(Mutex<HashMap<PodUid, Arc<Entry>>>);
 impl Pods {
     pub(super) fn get(&self, uid: &PodUid) -> Option<Arc<Entry>> {
         self.0.lock().get(uid).cloned()
+    }
+
+    /// All of them, as they are now.
+    pub(super) fn all(&self) -> Vec<Arc<Entry>> {
+        self.0.lock().values().cloned().collect()
     }
 
     pub(super) fn insert(&self, entry: Arc<Entry>) {

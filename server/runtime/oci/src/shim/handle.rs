@@ -7,13 +7,14 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use lifepod_shim::{
     SandboxConfig, SandboxDir, frame,
     protocol::{Attach, Call, CreateContainer, Exec, Reply, Request, Started, State, TerminalSize},
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
@@ -27,10 +28,26 @@ use super::{
     waiters::{Answer, Waiters},
 };
 
+const SIGKILL: i32 = 9;
 /// Requests that may wait to be sent.
 const OUTBOX: usize = 64;
 /// Exits that may wait to be taken.
 const EVENTS: usize = 64;
+
+/// How long a shim may take for what needs no runtime.
+const ANSWER: Duration = Duration::from_secs(10);
+/// How long starting a process may take: the kubelet's limit for requests to a runtime.
+const START: Duration = Duration::from_secs(120);
+
+/// How long a shim may take for a request. An end takes as long as the kernel takes; whoever asks
+/// for one has a limit of its own.
+const fn limit(call: &Call) -> Option<Duration> {
+    match call {
+        Call::Shutdown => None,
+        Call::Create(_) | Call::Exec(_) => Some(START),
+        _ => Some(ANSWER),
+    }
+}
 
 /// A connection to one shim; cheap to clone. The connection ends with its last clone, the shim
 /// does not.
@@ -228,7 +245,12 @@ impl ShimHandle {
             } => (vec![stdin, stdout, stderr], false),
             ExecStdio::Terminal => (Vec::new(), true),
         };
-        match self.ask(Call::Exec(exec), fds, terminal).await {
+        let starting = Starting(Some((self, id.clone())));
+        let answer = self.ask(Call::Exec(exec), fds, terminal).await;
+        if !matches!(answer, Err(ShimError::TimedOut)) {
+            starting.answered();
+        }
+        match answer {
             Ok((Reply::Started(_), master)) => {
                 Ok(ExecHandle::new(self.clone(), id, exited, master))
             }
@@ -295,6 +317,24 @@ impl ShimHandle {
         fds: Vec<OwnedFd>,
         with_fd: bool,
     ) -> Result<(Reply, Option<OwnedFd>), ShimError> {
+        let limit = limit(&call);
+        let answered = self.ask_without_limit(call, fds, with_fd);
+        match limit {
+            None => answered.await,
+            // The waiter stays: an answer that comes late is still taken off the connection, with
+            // the descriptor that belongs to it.
+            Some(limit) => timeout(limit, answered)
+                .await
+                .unwrap_or(Err(ShimError::TimedOut)),
+        }
+    }
+
+    async fn ask_without_limit(
+        &self,
+        call: Call,
+        fds: Vec<OwnedFd>,
+        with_fd: bool,
+    ) -> Result<(Reply, Option<OwnedFd>), ShimError> {
         let id = self.next_id();
         let frame = frame::encode(&Request { id, call }).map_err(std::io::Error::other)?;
         // Room first: a waiter whose request was never sent would be left behind.
@@ -312,5 +352,24 @@ impl ShimHandle {
 
     fn next_id(&self) -> u64 {
         self.shared.next.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// A command that was asked for and is not known to run: nobody would end it if whoever wants it
+/// goes away now.
+struct Starting<'a>(Option<(&'a ShimHandle, String)>);
+
+impl Starting<'_> {
+    fn answered(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Starting<'_> {
+    fn drop(&mut self) {
+        if let Some((shim, id)) = self.0.take() {
+            shim.shared.waiters.forget_exit(&id);
+            shim.exec_signal_soon(&id, SIGKILL, true);
+        }
     }
 }
