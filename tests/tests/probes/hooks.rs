@@ -52,7 +52,10 @@ async fn a_hook_that_reaches_nobody_fails_the_container() -> Result<()> {
     let text = pod("alone", "Never", &[container("main", "sleep 3600", hook)]);
     world.create(&text).await?;
     let told = |pod: &lifepod_client::proto::Pod| {
-        let phase = pod.status.as_ref().map(|status| status.phase());
+        let phase = pod
+            .status
+            .as_ref()
+            .map(lifepod_client::proto::PodStatus::phase);
         phase == Some(PodPhase::Failed) && container_of(pod, "main").is_some()
     };
     seen(&world, "alone", "it failed", told).await?;
