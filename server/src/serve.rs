@@ -119,6 +119,7 @@ fn api(config: &Config, parts: &Parts) -> Api {
     let limits = Limits {
         message_bytes: config.limits.message_bytes,
         in_flight: config.limits.in_flight,
+        calls_per_client: config.limits.calls_per_client,
         streams_per_connection: config.limits.streams_per_connection,
         queued_mutations: config.limits.queued_mutations,
         request_window: config.request_window,

@@ -11,6 +11,9 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Most calls and streams at a time, over all connections.
     pub in_flight: usize,
+    /// Most calls and streams at a time of one client: a process on the unix socket, a connection
+    /// over TCP.
+    pub calls_per_client: usize,
     /// Most streams of one connection.
     pub streams_per_connection: u32,
     /// Mutations that may wait, as the engine was told.
@@ -30,6 +33,7 @@ impl Default for Limits {
         Self {
             message_bytes: 4 << 20,
             in_flight: 20_000,
+            calls_per_client: 12_000,
             streams_per_connection: 1_000,
             queued_mutations: 1_024,
             request_window: Duration::from_secs(600),

@@ -11,13 +11,15 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use http_body::{Frame, SizeHint};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 use tracing::Instrument;
 
 use crate::{
+    calls::{Calls, Permit},
+    config::Limits,
     error::{ApiError, foreign},
+    identity::client,
     served::is_refused,
 };
 
@@ -27,17 +29,15 @@ const DETAILS: &str = "grpc-status-details-bin";
 /// Bounds of the edge.
 #[derive(Clone, Debug)]
 pub struct EdgeLayer {
-    calls: Arc<Semaphore>,
-    in_flight: usize,
+    calls: Arc<Calls>,
     message_bytes: usize,
 }
 
 impl EdgeLayer {
-    pub(crate) fn new(in_flight: usize, message_bytes: usize) -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
         Self {
-            calls: Arc::new(Semaphore::new(in_flight)),
-            in_flight,
-            message_bytes,
+            calls: Arc::new(Calls::new(limits.in_flight, limits.calls_per_client)),
+            message_bytes: limits.message_bytes,
         }
     }
 }
@@ -79,9 +79,9 @@ where
         if is_refused(&rpc) {
             return refuse(ApiError::NotServed { rpc });
         }
-        let Ok(permit) = Arc::clone(&self.layer.calls).try_acquire_owned() else {
-            let limit = self.layer.in_flight;
-            return refuse(ApiError::StreamLimitReached { limit });
+        let permit = match self.layer.calls.begin(client(request.extensions())) {
+            Ok(permit) => permit,
+            Err(limit) => return refuse(ApiError::StreamLimitReached { limit }),
         };
         let span = tracing::info_span!("rpc", %rpc);
         let limit = self.layer.message_bytes;
@@ -119,7 +119,7 @@ fn explain(response: Response<Body>, rpc: &str, message_limit: usize) -> Respons
 /// A response body that counts as a call in flight until it is done with.
 struct Held {
     body: Body,
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
 }
 
 impl http_body::Body for Held {

@@ -9,6 +9,7 @@
 //! [`Api::shutdown`] waits for. Every response stream is made on demand by its reader; a slow
 //! client costs its own position and nothing else.
 
+mod calls;
 mod config;
 mod convert;
 mod edge;

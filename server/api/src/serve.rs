@@ -45,7 +45,7 @@ impl Api {
         streams: Arc<dyn Streams>,
         config: ApiConfig,
     ) -> Self {
-        let edge = EdgeLayer::new(config.limits.in_flight, config.limits.message_bytes);
+        let edge = EdgeLayer::new(&config.limits);
         let shared = Arc::new(Shared::new(engine, images, streams, config));
         Self { shared, edge }
     }

@@ -112,6 +112,7 @@ fn limits(shared: &Shared) -> proto::ServerLimits {
         max_queued_mutations: int(limits.queued_mutations),
         max_streams_per_connection: i32::try_from(limits.streams_per_connection)
             .unwrap_or(i32::MAX),
+        max_calls_per_client: int(limits.calls_per_client),
         max_page_size: MAX_PAGE,
         request_id_window: Some(duration(limits.request_window)),
         exec_buffer_bytes: long(limits.exec_buffer_bytes),

@@ -105,6 +105,7 @@ pub(crate) struct Journal {
 pub(crate) struct Limits {
     pub(crate) message_bytes: usize,
     pub(crate) in_flight: usize,
+    pub(crate) calls_per_client: usize,
     pub(crate) streams_per_connection: u32,
     pub(crate) queued_mutations: usize,
 }
@@ -205,6 +206,7 @@ impl Default for Limits {
         Self {
             message_bytes: 4 << 20,
             in_flight: 20_000,
+            calls_per_client: 12_000,
             streams_per_connection: 1000,
             queued_mutations: 1024,
         }

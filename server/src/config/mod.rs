@@ -138,6 +138,7 @@ fn validate(file: File) -> Result<Config, ConfigError> {
         ),
         ("limits.message_bytes", file.limits.message_bytes == 0),
         ("limits.in_flight", file.limits.in_flight == 0),
+        ("limits.calls_per_client", file.limits.calls_per_client == 0),
         (
             "limits.streams_per_connection",
             file.limits.streams_per_connection == 0,

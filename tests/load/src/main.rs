@@ -19,8 +19,8 @@ mod quiet;
 mod report;
 mod samples;
 mod start;
+mod watch;
 
-use anyhow::Result;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -35,6 +35,11 @@ struct Cli {
 enum What {
     /// Starting, ending, deleting pods; memory and idle load
     Start(start::Options),
+    /// One change and many watchers
+    Watch(watch::Options),
+    /// Serve the limit that `watch` compares with
+    #[command(hide = true)]
+    Bare(watch::BareArgs),
     /// Make or remove one container with libcontainer, and end (used by `start`)
     #[command(hide = true)]
     Libcontainer(once::Args),
@@ -44,7 +49,9 @@ fn main() -> ExitCode {
     // Before anything makes a thread: libcontainer forks.
     let done = match Cli::parse().what {
         What::Libcontainer(args) => once::run(&args),
-        What::Start(options) => measure(&options),
+        What::Bare(args) => watch::run_bare(&args),
+        What::Start(options) => start::run(&options).map(|report| print(&report)),
+        What::Watch(options) => watch::run(&options).map(|report| print(&report)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -55,9 +62,7 @@ fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "figures are what this command is for")]
-fn measure(options: &start::Options) -> Result<()> {
-    let report = start::run(options)?;
+#[expect(clippy::print_stdout, reason = "figures are what this program is for")]
+fn print(report: &dyn std::fmt::Display) {
     println!("{report}");
-    Ok(())
 }

@@ -34,10 +34,10 @@ impl Fate {
             0 => Death::Signal,
             1 => Death::InCommit {
                 before: dice.one_in(2),
-                nth: 1 + dice.below(40),
+                nth: 1 + dice.below(25),
             },
             _ => Death::TornSync {
-                one_in: 2 + dice.below(30),
+                one_in: 2 + dice.below(15),
             },
         };
         let errors = ["ENOSPC", "EROFS", "EIO"];
@@ -48,7 +48,7 @@ impl Fate {
         // Time enough to die by itself, if it is to.
         let life = match death {
             Death::Signal => dice.millis(20, 400),
-            Death::InCommit { .. } | Death::TornSync { .. } => dice.millis(800, 1200),
+            Death::InCommit { .. } | Death::TornSync { .. } => dice.millis(3000, 5000),
         };
         Self {
             death,

@@ -20,6 +20,14 @@ enum Subject {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
+    /// One change to the last of many watchers, next to a bare tonic server; idle watchers; resume
+    ///
+    /// See `-- --help` for more.
+    Watch {
+        /// Passed on to the measuring program
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
     /// Attaching pods to the network and detaching them
     Network {
         /// How many pods
@@ -35,6 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             let program = ["-p", "lifepod-load", "--", "start"];
             run_optimized(&program, rest)
         }
+        Subject::Watch { rest } => run_optimized(&["-p", "lifepod-load", "--", "watch"], rest),
         Subject::Network { pods } => {
             let program = ["-p", "lifepod-oci", "--example", "network_latency", "--"];
             run_optimized(&program, &[pods.to_string()])

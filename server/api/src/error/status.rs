@@ -68,7 +68,9 @@ fn describe(error: &ApiError, reason: &str, details: &mut ErrorDetails) {
         ApiError::QueueFull => {
             details.set_retry_info(Some(QUEUE_DELAY));
         }
-        ApiError::Draining | ApiError::StoreUnavailable { .. } => {
+        ApiError::StreamLimitReached { .. }
+        | ApiError::Draining
+        | ApiError::StoreUnavailable { .. } => {
             details.set_retry_info(Some(RETRY_DELAY));
         }
         _ => {}

@@ -135,10 +135,17 @@ async fn a_message_above_the_limit_is_told_with_the_limit() {
 
 #[tokio::test]
 async fn calls_beyond_the_limit_are_refused_until_one_ends() {
-    let limits = lifepod_api::Limits {
-        in_flight: 1,
-        ..lifepod_api::Limits::default()
-    };
+    for (in_flight, calls_per_client) in [(1, 9), (9, 1)] {
+        let limits = lifepod_api::Limits {
+            in_flight,
+            calls_per_client,
+            ..lifepod_api::Limits::default()
+        };
+        refuses_a_second_call(limits).await;
+    }
+}
+
+async fn refuses_a_second_call(limits: lifepod_api::Limits) {
     let server = Server::with(limits, crate::support::journal::MemoryJournal::default()).await;
     let watch = proto::WatchPodsRequest {
         start: Some(proto::watch_pods_request::Start::Now(proto::NowStart {})),
@@ -146,11 +153,13 @@ async fn calls_beyond_the_limit_are_refused_until_one_ends() {
     };
     let held = soon(server.pods().watch_pods(watch)).await.unwrap();
     let list = proto::ListPodsRequest::default;
-    let (code, reason, _) = failure(soon(server.pods().list_pods(list())).await);
+    let (code, reason, details) = failure(soon(server.pods().list_pods(list())).await);
     assert_eq!(
         (code, reason.as_str()),
         (Code::ResourceExhausted, "STREAM_LIMIT_REACHED")
     );
+    assert_eq!(crate::support::metadata(&details, "limit"), "1");
+    assert!(details.retry_info().unwrap().retry_delay.is_some());
     drop(held);
     crate::support::eventually("room", async || {
         server.pods().list_pods(list()).await.is_ok()
