@@ -30,7 +30,7 @@ pub(crate) enum Client {
 }
 
 /// The client of a request.
-pub(crate) fn client(extensions: &http::Extensions) -> Client {
+pub(crate) fn client(extensions: &Extensions) -> Client {
     let process = extensions.get::<UdsConnectInfo>();
     let process = process.and_then(|unix| unix.peer_cred?.pid());
     let tcp = extensions.get::<TcpConnectInfo>();

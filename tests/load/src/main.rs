@@ -10,6 +10,7 @@
 mod bundle;
 mod contender;
 mod hidden;
+mod journal;
 mod lifepod;
 mod machine;
 mod observer;
@@ -37,6 +38,8 @@ enum What {
     Start(start::Options),
     /// One change and many watchers
     Watch(watch::Options),
+    /// Durable mutations a second through gRPC
+    Journal(journal::Options),
     /// Serve the limit that `watch` compares with
     #[command(hide = true)]
     Bare(watch::BareArgs),
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         What::Libcontainer(args) => once::run(&args),
         What::Bare(args) => watch::run_bare(&args),
         What::Start(options) => start::run(&options).map(|report| print(&report)),
+        What::Journal(options) => journal::run(&options).map(|report| print(&report)),
         What::Watch(options) => watch::run(&options).map(|report| print(&report)),
     };
     match done {

@@ -20,6 +20,14 @@ enum Subject {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
+    /// Durable mutations a second, at the engine and through gRPC
+    ///
+    /// See `-- --help` for more.
+    Journal {
+        /// Passed on to the measuring program
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
     /// One change to the last of many watchers, next to a bare tonic server; idle watchers; resume
     ///
     /// See `-- --help` for more.
@@ -42,6 +50,19 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Subject::Start { rest } => {
             let program = ["-p", "lifepod-load", "--", "start"];
             run_optimized(&program, rest)
+        }
+        Subject::Journal { rest } => {
+            let mut engine = steps::cargo();
+            engine.args([
+                "bench",
+                "--quiet",
+                "-p",
+                "lifepod-engine",
+                "--bench",
+                "journal",
+            ]);
+            steps::run(&mut engine)?;
+            run_optimized(&["-p", "lifepod-load", "--", "journal"], rest)
         }
         Subject::Watch { rest } => run_optimized(&["-p", "lifepod-load", "--", "watch"], rest),
         Subject::Network { pods } => {

@@ -7,6 +7,7 @@ mod resume;
 mod wire;
 
 pub(crate) use bare::{Args as BareArgs, run as run_bare};
+pub(crate) use wire::Raw;
 
 use crate::{machine, samples::Samples};
 use anyhow::{Context as _, Result, ensure};

@@ -8,7 +8,7 @@ use tonic::{
 
 /// A codec that does nothing.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Raw;
+pub(crate) struct Raw;
 
 impl Codec for Raw {
     type Encode = Bytes;
