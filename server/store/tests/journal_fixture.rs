@@ -15,7 +15,7 @@ use lifepod_lifecycle::{id::Revision, port::Journal as _, time::Timestamp};
 use lifepod_store::{
     disk::RealDisk,
     journal::{DurableJournal, JournalOptions, check},
-    log::Retention,
+    log::{Options, Retention},
 };
 use world::World;
 
@@ -30,6 +30,10 @@ fn fixture() -> PathBuf {
 
 fn options() -> JournalOptions {
     JournalOptions {
+        log: Options {
+            reserve_bytes: 0,
+            ..Options::default()
+        },
         retention: Retention::default(),
         ..JournalOptions::default()
     }
@@ -85,7 +89,11 @@ fn a_journal_of_an_earlier_version_is_read() {
     let mut journal = open(&store);
     let loaded = journal.load().unwrap();
     assert_eq!(loaded.revision, Revision(NEWEST));
-    let mut names: Vec<_> = loaded.pods.iter().map(|pod| pod.meta.key.to_string()).collect();
+    let mut names: Vec<_> = loaded
+        .pods
+        .iter()
+        .map(|pod| pod.meta.key.to_string())
+        .collect();
     names.sort_unstable();
     let known = [0, 1, 10, 11, 12, 3, 4, 5, 6];
     assert_eq!(names, known.map(|n| format!("default/pod-{n}")));
