@@ -55,12 +55,13 @@ async fn measure(callers: usize) {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let disk = Arc::new(RealDisk::new(dir.path().join("journal")).unwrap());
     let journal = DurableJournal::open(disk, JournalOptions::default(), Timestamp(1)).unwrap();
-    let runtime = SimRuntime::new(SimConfig {
+    let runtime = SimRuntime::open(SimConfig {
         clock: SimClock::new(Timestamp(1)),
         seed: 1,
         log_root: dir.path().join("logs"),
         state: None,
-    });
+    })
+    .unwrap();
     let config = EngineConfig::default();
     let engine = Engine::start(config, Box::new(journal), Arc::new(runtime), None)
         .await

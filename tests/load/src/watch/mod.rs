@@ -205,8 +205,7 @@ impl Contender {
                 let mut grpc = Grpc::new(channel.clone());
                 grpc.ready().await?;
                 let path = http::uri::PathAndQuery::from_static(bare::FIRE);
-                grpc.unary(Request::new(Bytes::new()), path, wire::Raw)
-                    .await?;
+                grpc.unary(Request::new(Bytes::new()), path, Raw).await?;
             }
             Self::Lifepod { client, pod, .. } => {
                 let metadata = pod.metadata.get_or_insert_default();
