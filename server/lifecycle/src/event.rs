@@ -3,7 +3,7 @@
 //! Reference: kubelet `pkg/kubelet/events/event.go`; series handling in client-go
 //! `tools/record/events_cache.go`.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -67,34 +67,37 @@ impl Event {
     }
 }
 
-/// The events of one pod.
+/// The events of one pod. Shared between copies of the pod, of which every step makes some, until
+/// one of them gets another event.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Events(Vec<Event>);
+pub struct Events(Arc<Vec<Event>>);
 
 impl Events {
     /// Adds an event, or counts it up when it repeats an earlier one. Of many different messages for
     /// one reason in a short time the last stands for all that follow.
     pub fn push(&mut self, mut event: Event) {
-        let repeats = self.0.iter().any(|known| known.same_series(&event));
-        if !repeats && self.similar(&event) >= MAX_SIMILAR {
+        let similar = self.similar(&event);
+        let list = Arc::make_mut(&mut self.0);
+        let repeats = list.iter().any(|known| known.same_series(&event));
+        if !repeats && similar >= MAX_SIMILAR {
             event.message.insert_str(0, COMBINED);
-            if let Some(known) = self.0.iter_mut().find(|known| known.combines(&event)) {
+            if let Some(known) = list.iter_mut().find(|known| known.combines(&event)) {
                 known.count += event.count;
                 known.last = event.last;
                 known.message = event.message;
                 return;
             }
         }
-        if let Some(known) = self.0.iter_mut().find(|known| known.same_series(&event)) {
+        if let Some(known) = list.iter_mut().find(|known| known.same_series(&event)) {
             known.count += event.count;
             known.last = event.last;
             return;
         }
-        if self.0.len() == MAX_EVENTS {
-            self.0.remove(0);
+        if list.len() == MAX_EVENTS {
+            list.remove(0);
         }
-        self.0.push(event);
+        list.push(event);
     }
 
     /// Different messages of late for the reason of `event`.
