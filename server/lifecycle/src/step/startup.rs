@@ -49,10 +49,6 @@ fn start_next(cx: &mut Context<'_>) -> bool {
         return true;
     }
     for index in 0..first {
-        let class = cx.pod.state.containers[index].class;
-        if class == Class::Init && cx.pod.state.initialized {
-            continue;
-        }
         match visit(cx, index) {
             Found::Acted => return true,
             Found::Hold if holds_up(cx, index) => return false,

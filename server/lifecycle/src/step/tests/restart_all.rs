@@ -136,3 +136,48 @@ fn deletion_in_the_middle_ends_it() {
     w.clean_up();
     assert!(w.removed);
 }
+
+#[test]
+fn the_first_rule_that_matches_decides() {
+    let actions = [
+        RestartRuleAction::Restart,
+        RestartRuleAction::RestartAllContainers,
+    ];
+    for first in 0..2 {
+        let mut c1 = container("c1");
+        c1.restart_policy = Some(RestartPolicy::Never);
+        c1.restart_policy_rules = vec![
+            rule(RestartRuleAction::RestartAllContainers, 1),
+            rule(actions[first], 42),
+            rule(actions[1 - first], 42),
+        ];
+        let mut w = World::new(spec(RestartPolicy::Never, vec![c1, container("c2")]));
+        w.sandbox();
+        w.start();
+        w.start();
+        w.exit("c1", 42);
+        let all = w.condition("AllContainersRestarting").0 == Truth::True;
+        assert_eq!(all, first == 1, "first {:?}", actions[first]);
+    }
+}
+
+#[test]
+fn what_a_probe_kills_does_not_ask_for_it() {
+    let mut c1 = container("c1");
+    c1.liveness_probe = Some(Probe {
+        failure_threshold: 1,
+        ..exec_probe()
+    });
+    c1.restart_policy = Some(RestartPolicy::OnFailure);
+    c1.restart_policy_rules = vec![rule(RestartRuleAction::RestartAllContainers, 137)];
+    let mut w = World::new(spec(RestartPolicy::Never, vec![c1, container("c2")]));
+    w.sandbox();
+    w.start();
+    w.start();
+    w.probe("c1", ProbeKind::Liveness, failed(""));
+    w.stop("c1");
+    w.exit("c1", 137);
+    assert_eq!(w.condition("AllContainersRestarting").0, Truth::False);
+    w.start();
+    assert_eq!((w.container("c1").restart_count, w.runs("c2")), (1, true));
+}
