@@ -9,10 +9,12 @@ use std::{
 
 use lifepod_engine::{Cursor, EngineHandle, RequestKey, SubmitError, Target, WatchEnd};
 use lifepod_lifecycle::{
+    NewPod,
     effect::Action,
     id::{PodKey, Revision},
     input::{Exit, InstanceFacts},
     port::Record,
+    spec::{Handler, Probe},
     status::Phase,
     time::Timestamp,
     transition::ExitStatus,
@@ -62,6 +64,54 @@ async fn running(handle: &EngineHandle, name: &str) {
         r.pod.meta.key == key && r.pod.status().phase == Phase::Running
     })
     .await;
+}
+
+/// A pod with a readiness probe that is attempted every second and fails.
+fn unready(name: &str) -> NewPod {
+    let mut pod = pod(name);
+    pod.spec.containers[0].readiness_probe = Some(Probe {
+        handler: Handler::Exec {
+            command: vec!["check".into()],
+        },
+        initial_delay: Duration::ZERO,
+        period: Duration::from_secs(1),
+        timeout: Duration::from_secs(1),
+        success_threshold: 1,
+        failure_threshold: 100,
+        termination_grace_period: None,
+    });
+    pod
+}
+
+#[tokio::test]
+async fn attempts_of_probes_are_seen_as_events_and_cost_no_revision() {
+    let (journal, runtime) = (MemoryJournal::default(), Arc::new(TestRuntime::default()));
+    let engine = start(&journal, &runtime).await;
+    let handle = engine.handle();
+    let pod = unready("a");
+    handle
+        .create(pod, None, "me".into())
+        .await
+        .expect("created");
+    running(&handle, "a").await;
+    let (revision, commits) = (handle.revision(), journal.commits.load(Ordering::SeqCst));
+    let key = PodKey::new("default", "a");
+    let failures = || {
+        let pod = handle.get(&key).expect("there");
+        let mut events = pod
+            .events()
+            .iter()
+            .filter(|event| event.reason == "Unhealthy");
+        events.next().map_or(0, |event| event.count)
+    };
+    let end = tokio::time::Instant::now() + DEADLINE;
+    while failures() < 2 {
+        assert!(tokio::time::Instant::now() < end, "attempts go on");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(handle.revision(), revision);
+    assert_eq!(journal.commits.load(Ordering::SeqCst), commits);
+    engine.shutdown().await;
 }
 
 #[tokio::test]

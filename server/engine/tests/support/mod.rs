@@ -14,7 +14,7 @@ use lifepod_lifecycle::{
     NewPod,
     effect::{Action, Effect},
     id::{PodKey, PodUid, Revision},
-    input::{Exit, Fact, ImageSource, InstanceFacts},
+    input::{Exit, Fact, ImageSource, InstanceFacts, Outcome},
     port::{
         BoxFuture, FactSink, Journal, JournalReader, KnownPod, Loaded, Page, Record, Runtime,
         RuntimeInfo, RuntimeLost, StoreError,
@@ -189,7 +189,13 @@ impl Runtime for TestRuntime {
                 }
                 Action::RemoveSandbox { purge } => Fact::SandboxRemoved { op, purged: purge },
                 Action::PurgePod => Fact::PodPurged { op },
-                Action::RunHook { .. } | Action::RunProbe { .. } => return None,
+                Action::RunProbe { .. } => Fact::ProbeFinished {
+                    op,
+                    outcome: Outcome::Failure {
+                        message: "no".into(),
+                    },
+                },
+                Action::RunHook { .. } => return None,
             })
         })
     }
