@@ -454,3 +454,51 @@ async fn what_follows_a_forced_deletion_is_not_told() {
         }
     }
 }
+
+#[tokio::test]
+async fn everybody_with_one_selector_gets_the_same_wherever_they_are() {
+    let server = Server::start().await;
+    let request = || labelled(now(), "tier=a");
+    let mut prompt = Watch::open(&server, request()).await;
+    let mut stalled = Watch::open(&server, request()).await;
+    prompt.started().await;
+    let began = stalled.started().await.revision;
+    let mut told = Vec::new();
+    // Much more than is kept in memory here, and than a stream holds.
+    for number in 0..150 {
+        let tier = if number % 3 == 0 { "b" } else { "a" };
+        let name = format!("p{number}");
+        let labels = [("tier", tier), ("padding", "x")];
+        server.create(with_labels(pod(&name), &labels)).await;
+        if number % 5 == 0 {
+            label(&server, &name, &[("tier", "c")]).await;
+        }
+        if number % 7 == 0 {
+            label(&server, &name, &[("tier", "a")]).await;
+        }
+    }
+    server
+        .create(with_labels(pod("last"), &[("tier", "a")]))
+        .await;
+    let ends = |change: &proto::PodChange| change.pod_ref.as_ref().unwrap().name == "last";
+    while told.last().is_none_or(|last| !ends(last)) {
+        told.push(prompt.change().await);
+    }
+    for kind in [ChangeKind::Added, ChangeKind::Entered, ChangeKind::Left] {
+        assert!(told.iter().any(|c| c.kind() == kind), "{kind:?}");
+    }
+    let first = &told[0];
+    assert!(first.revision > began);
+    let token = Start::ResumeToken(first.resume_token.clone());
+    let mut resumed = Watch::open(&server, labelled(from(token), "tier=a")).await;
+    resumed.started().await;
+    assert_eq!(stalled.change().await, *first);
+    for watch in [&mut stalled, &mut resumed] {
+        let mut late = vec![first.clone()];
+        while late.last().is_none_or(|last| !ends(last)) {
+            late.push(watch.change().await);
+        }
+        assert_eq!(late.len(), told.len());
+        assert!(late == told, "not the same frames");
+    }
+}
