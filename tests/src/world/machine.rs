@@ -68,10 +68,23 @@ pub fn await_no_shim_with(text: &str) -> Result<()> {
 ///
 /// When there is not exactly one.
 pub fn kill_shim(uid: &str) -> Result<()> {
+    signal_shim(uid, Signal::KILL)
+}
+
+/// Lets the shim of a pod stand still, or go on.
+///
+/// # Errors
+///
+/// When it has none, or several.
+pub fn freeze_shim(uid: &str, still: bool) -> Result<()> {
+    signal_shim(uid, if still { Signal::STOP } else { Signal::CONT })
+}
+
+fn signal_shim(uid: &str, signal: Signal) -> Result<()> {
     let shims = shims_with(uid);
     ensure!(shims.len() == 1, "shims of {uid}: {shims:?}");
     let pid = Pid::from_raw(shims[0]).context("odd pid")?;
-    Ok(kill_process(pid, Signal::KILL)?)
+    Ok(kill_process(pid, signal)?)
 }
 
 /// Memory of a process that is its own alone, in bytes: what it would free by ending.

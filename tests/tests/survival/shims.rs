@@ -3,9 +3,11 @@
 use anyhow::{Context, Result};
 use lifepod_client::proto::{Observation, PodPhase};
 use lifepod_tests::world::{
-    SLEEPER, Timeline, World, await_no_process_with, container_of, kill_shim, script_pod,
-    subject_key, word,
+    SLEEPER, Timeline, World, await_no_process_with, container_of, freeze_shim, kill_shim,
+    script_pod, subject_key, word,
 };
+use std::{fs::File, io::Write as _};
+use tokio::task::block_in_place;
 
 fn uid(created: lifepod_client::Created) -> String {
     created.pod.metadata.unwrap_or_default().uid
@@ -108,5 +110,34 @@ async fn a_shim_that_dies_while_no_server_runs_is_missed_at_the_next_start() -> 
     check_loss(&world, "always")?;
     check_loss(&world, "never")?;
     assert_eq!(lifepod_tests::world::processes_with(&marker).len(), 1);
+    world.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pod_whose_shim_does_not_answer_is_unknown_until_it_does() -> Result<()> {
+    let mut world = World::new().await?;
+    block_in_place(|| {
+        world.stop_daemon()?;
+        let mut config = File::options()
+            .append(true)
+            .open(world.stage.config_file())?;
+        config.write_all(b"\n[lifecycle]\ncontact_limit_seconds = 1\n")?;
+        world.start_daemon()
+    })?;
+    let uid = uid(world
+        .create(&script_pod("frozen", "Always", SLEEPER))
+        .await?);
+    world.ready("frozen").await?;
+    freeze_shim(&uid, true)?;
+    world.watch.phase("frozen", PodPhase::Unknown).await?;
+    freeze_shim(&uid, false)?;
+    let back = |seen: &Timeline| {
+        let phase = seen.pod("frozen")?.status.as_ref()?.phase();
+        (phase == PodPhase::Running).then_some(())
+    };
+    world.watch.until("it is known again", back).await?;
+    let pod = world.pods().get("frozen").await?;
+    let restarts = container_of(&pod, "main").map(|status| status.restart_count);
+    assert_eq!(restarts, Some(0), "nothing happened to it meanwhile");
     world.finish().await
 }
