@@ -82,6 +82,10 @@ async fn measure(options: &Options) -> Result<String> {
     let machine = machine::Machine::look(&stage.path("data"))?;
     let mut bare = Contender::bare(free_address()?).await?;
     let mut lifepod = Contender::lifepod(&stage, address).await?;
+    let most = options.watchers.iter().copied().max().unwrap_or(1);
+    // First: a server that had watchers before has memory left over for new ones.
+    eprintln!("memory of {most} idle watchers");
+    let idle = [bare.memory(most).await?, lifepod.memory(most).await?];
     let mut text = String::from(
         "| watchers | bare tonic p50 / p99 | lifepod p50 / p99 | times bare, p50 |\n|---|---|---|---|\n",
     );
@@ -97,10 +101,8 @@ async fn measure(options: &Options) -> Result<String> {
             b / a
         )?;
     }
-    let most = options.watchers.iter().copied().max().unwrap_or(1);
     text.push_str("\n| | bare tonic | lifepod |\n|---|---|---|\n");
-    eprintln!("memory of {most} idle watchers");
-    let [limit, ours] = [bare.memory(most).await?, lifepod.memory(most).await?];
+    let [limit, ours] = idle;
     writeln!(
         text,
         "| server memory per idle watcher | {limit:.1} KiB | {ours:.1} KiB |"
