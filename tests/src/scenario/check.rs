@@ -46,6 +46,18 @@ pub(super) fn check(check: &Check, seen: &Seen<'_>, record: &Record, kind: Kind)
         let lines = check.is.as_deref().context("`track` without `is`")?;
         track(tracked, lines, &seen.frames)?;
     }
+    frames_match(check, seen)?;
+    events_match(check, seen)?;
+    times_match(check, seen, record, kind)?;
+    if let Some(name) = &check.watch {
+        let lines = check.is.as_deref().context("`watch` without `is`")?;
+        let watch = record.watches.get(name).context("no such watch")?;
+        watch.look(|timeline| watched(lines, timeline))?;
+    }
+    Ok(())
+}
+
+fn frames_match(check: &Check, seen: &Seen<'_>) -> Result<()> {
     if let Some(matches) = &check.always {
         every(matches, &seen.frames, true)?;
     }
@@ -54,41 +66,36 @@ pub(super) fn check(check: &Check, seen: &Seen<'_>, record: &Record, kind: Kind)
     }
     if let Some(matches) = &check.some {
         let found = seen.frames.iter().any(|frame| holds(matches, frame));
-        ensure!(
-            found,
-            "no frame has {}; {}",
-            text(matches),
-            last(matches, seen)
-        );
+        let (wanted, last) = (text(matches), last(matches, seen));
+        ensure!(found, "no frame has {wanted}; {last}");
     }
     if let Some(matches) = &check.finally {
         let frame = seen.frames.last().context("no frame")?;
-        ensure!(
-            holds(matches, frame),
-            "in the end not {}, but {}",
-            text(matches),
-            last(matches, seen)
-        );
+        let (wanted, last) = (text(matches), last(matches, seen));
+        ensure!(holds(matches, frame), "in the end not {wanted}, but {last}");
     }
+    Ok(())
+}
+
+fn events_match(check: &Check, seen: &Seen<'_>) -> Result<()> {
+    let there = || events::lines(&seen.events);
     if let Some(lines) = &check.events
         && let Some(line) = events::missing(lines, &seen.events)
     {
-        bail!(
-            "no event, in this order, `{line}`; there are:\n{}",
-            events::lines(&seen.events)
-        );
+        bail!("no event, in this order, `{line}`; there are:\n{}", there());
     }
     if let Some(lines) = &check.no_events
         && let Some(line) = events::present(lines, &seen.events)
     {
-        bail!(
-            "there is an event `{line}`:\n{}",
-            events::lines(&seen.events)
-        );
+        bail!("there is an event `{line}`:\n{}", there());
     }
+    Ok(())
+}
+
+fn times_match(check: &Check, seen: &Seen<'_>, record: &Record, kind: Kind) -> Result<()> {
     let transitions = seen.frames.iter().flat_map(|frame| &frame.transitions);
     let (tolerance, early) = match kind {
-        Kind::Simulator => (Duration::from_secs(1), Duration::ZERO),
+        Kind::Simulator => (Duration::from_millis(500), Duration::ZERO),
         Kind::Containers => (Duration::from_secs(3), Duration::from_millis(100)),
     };
     let points = Points {
@@ -102,11 +109,6 @@ pub(super) fn check(check: &Check, seen: &Seen<'_>, record: &Record, kind: Kind)
     }
     for point in check.absent.iter().flatten() {
         ensure!(!points.exists(point), "{point} has come");
-    }
-    if let Some(name) = &check.watch {
-        let lines = check.is.as_deref().context("`watch` without `is`")?;
-        let watch = record.watches.get(name).context("no such watch")?;
-        watched(lines, &watch.timeline())?;
     }
     Ok(())
 }

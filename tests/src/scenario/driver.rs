@@ -12,6 +12,7 @@ use counter::Counter;
 use lifepod_client::{Client, DeleteOptions, Selector};
 use std::{
     fs,
+    path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -60,7 +61,9 @@ impl Site {
     /// When it does not come up.
     pub(super) async fn simulator(config: &str) -> Result<Self> {
         let ground = block_in_place(|| {
-            let folder = tempfile::Builder::new().prefix("lifepod-").tempdir()?;
+            let folder = tempfile::Builder::new()
+                .prefix("lifepod-")
+                .tempdir_in(memory())?;
             let text = format!(
                 "data_dir = \"{folder}/data\"\nsocket = \"{folder}/lifepodd.sock\"\n{config}\n\
                  [runtime]\nkind = \"sim\"\n[runtime.sim]\ntime = \"stepped\"\n",
@@ -215,6 +218,16 @@ impl Site {
         self.stop()?;
         block_in_place(|| stage.clean_up())?;
         block_in_place(|| leaks.expect_none(PATIENCE))
+    }
+}
+
+/// Where files live in memory: what is durable on a disk is proved elsewhere, and waited for there.
+fn memory() -> PathBuf {
+    let shared = Path::new("/dev/shm");
+    if shared.is_dir() {
+        shared.to_owned()
+    } else {
+        std::env::temp_dir()
     }
 }
 

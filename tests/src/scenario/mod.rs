@@ -6,6 +6,7 @@
 //! ```
 //! How a file is written is described in `tests/scenarios/README.md`.
 
+mod calls;
 mod check;
 mod driver;
 mod events;

@@ -1,30 +1,26 @@
 //! Carrying out the steps of a scenario.
 
 use super::{
+    calls::as_wanted,
     driver::{Kind, Site},
-    file::{Attach, Exec, Logs, Only, Scenario, Server, Step, Update, WatchStep},
-    manifest::{Maker, merge, replace},
-    pattern::{self, Matches},
+    file::{Only, Scenario, Server, Step, WatchStep},
+    manifest::Maker,
+    pattern::Matches,
     points::duration,
     record::Record,
     state,
 };
 use crate::world::Observer;
-use anyhow::{Context, Result, bail, ensure};
-use lifepod_client::{
-    AttachOptions, DeleteOptions, Error, ExecEvent, ExecOptions, LogOptions, Pods, Selector,
-    WatchStart, manifest,
-    proto::{Event, PodSubresource},
-};
-use serde_json::{Map, Value, json};
+use anyhow::{Context, Result, ensure};
+use lifepod_client::{Pods, Selector, WatchStart, manifest, proto::Event};
+use serde_json::Value;
 use std::{collections::BTreeMap, time::Duration};
-use tokio::time::timeout;
 
 /// Longest wait of `until`, in the time of the pods.
 const PATIENCE: Duration = Duration::from_secs(900);
-const REAL_PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const REAL_PATIENCE: Duration = Duration::from_secs(60);
 /// A shell in a container needs that long after its start until it hears signals.
-const SETTLE: Duration = Duration::from_millis(1000);
+pub(super) const SETTLE: Duration = Duration::from_millis(1000);
 
 /// A scenario under way.
 pub(super) struct Walk<'w> {
@@ -36,23 +32,6 @@ pub(super) struct Walk<'w> {
     pub(super) record: Record,
     /// Every event seen, by its name.
     pub(super) events: BTreeMap<String, Event>,
-}
-
-/// Either it worked, or it failed as it should.
-fn as_wanted<T>(result: Result<T, Error>, refused: Option<&str>) -> Result<Option<T>> {
-    match (result, refused) {
-        (Ok(value), None) => Ok(Some(value)),
-        (Ok(_), Some(text)) => bail!("it was not refused with `{text}`"),
-        (Err(error), None) => Err(error.into()),
-        (Err(error), Some(text)) => {
-            let said = format!("{error} {error:?}");
-            ensure!(
-                said.contains(text),
-                "refused, but not with `{text}`: {said}"
-            );
-            Ok(None)
-        }
-    }
 }
 
 impl Walk<'_> {
@@ -83,45 +62,45 @@ impl Walk<'_> {
         }
         if let Some(wanted) = &step.until {
             self.until(&pod, wanted, step.within.as_deref()).await?;
-            self.note_events().await?;
         }
         if let Some(time) = &step.wait {
             self.pass(duration(time)?).await?;
+        }
+        if step.until.is_some() || step.wait.is_some() || step.delete.is_some() {
             self.note_events().await?;
         }
-        if let Some(update) = &step.update {
-            self.update(&pod, update).await?;
-        }
-        if let Some(exec) = &step.exec {
-            self.exec(&pod, exec).await?;
-        }
-        if let Some(logs) = &step.logs {
-            self.logs(&pod, logs).await?;
-        }
-        if let Some(attach) = &step.attach {
-            self.attach(&pod, attach).await?;
-        }
+        self.call(&pod, step).await?;
         if let Some(watch) = &step.watch {
             self.watch(watch).await?;
         }
-        if let Some(server) = step.server {
-            self.server(server).await?;
+        match step.server {
+            Some(server) => self.server(server),
+            None => Ok(()),
         }
-        if let Some(delete) = &step.delete {
-            self.note_events().await?;
-            let options = DeleteOptions {
-                grace_period_seconds: delete.grace,
-                uid: delete.uid.clone(),
-                ..DeleteOptions::default()
-            };
-            let deleted = self.api().delete(&pod, options).await;
-            as_wanted(deleted, delete.refused.as_deref())?;
+    }
+
+    /// What a step asks of one pod.
+    async fn call(&self, pod: &str, step: &Step) -> Result<()> {
+        if let Some(update) = &step.update {
+            self.update(pod, update).await?;
         }
-        Ok(())
+        if let Some(exec) = &step.exec {
+            self.exec(pod, exec).await?;
+        }
+        if let Some(logs) = &step.logs {
+            self.logs(pod, logs).await?;
+        }
+        if let Some(attach) = &step.attach {
+            self.attach(pod, attach).await?;
+        }
+        match &step.delete {
+            Some(delete) => self.delete(pod, delete).await,
+            None => Ok(()),
+        }
     }
 
     /// Calls for the scenario's pods.
-    fn api(&self) -> Pods {
+    pub(super) fn api(&self) -> Pods {
         self.site.client().pods(self.maker.namespace)
     }
 
@@ -202,123 +181,6 @@ impl Walk<'_> {
         Ok(true)
     }
 
-    async fn update(&self, name: &str, update: &Update) -> Result<()> {
-        let subresource = match update.subresource.as_deref() {
-            None => PodSubresource::Unspecified,
-            Some("status") => PodSubresource::Status,
-            Some("ephemeralcontainers") => PodSubresource::EphemeralContainers,
-            Some("resize") => PodSubresource::Resize,
-            Some(other) => bail!("no subresource {other}"),
-        };
-        let (filled, annotations) = self.filled(name, &update.merge)?;
-        if !annotations.is_empty() {
-            // Scripts of added containers; a subresource takes no metadata.
-            let mut manifest = manifest::to_json(&self.api().get(name).await?);
-            merge(
-                &mut manifest,
-                &json!({ "metadata": { "annotations": annotations } }),
-            );
-            self.api().update(manifest::from_json(&manifest)?).await?;
-        }
-        let mut known = self.api().get(name).await?;
-        for count in 0..update.times.unwrap_or(1) {
-            let mut over = filled.clone();
-            // Lets every repetition change something.
-            replace(&mut over, "$COUNT", &count.to_string());
-            let mut manifest = manifest::to_json(&known);
-            // What the node does meanwhile is no conflict.
-            merge(
-                &mut manifest,
-                &json!({ "metadata": { "resourceVersion": null } }),
-            );
-            merge(&mut manifest, &over);
-            let pod = manifest::from_json(&manifest)?;
-            let updated = self.api().update_subresource(pod, subresource).await;
-            if let Some(updated) = as_wanted(updated, update.refused.as_deref())? {
-                known = updated.pod;
-            }
-        }
-        Ok(())
-    }
-
-    /// What an update adds must say as little as what a manifest says.
-    fn filled(&self, pod: &str, merge: &Value) -> Result<(Value, Map<String, Value>)> {
-        let mut over = merge.clone();
-        let mut annotations = Map::new();
-        if let Some(added) = over.pointer_mut("/spec").and_then(Value::as_object_mut)
-            && added.contains_key("ephemeralContainers")
-        {
-            self.maker.fill(pod, added, &mut annotations)?;
-        }
-        Ok((over, annotations))
-    }
-
-    async fn exec(&self, name: &str, exec: &Exec) -> Result<()> {
-        let options = ExecOptions::new(exec.command.clone()).container(&exec.container);
-        let ran = as_wanted(self.api().run(name, options).await, exec.refused.as_deref())?;
-        let Some(ran) = ran else {
-            return Ok(());
-        };
-        let said = String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned();
-        ensure!(
-            ran.exit.code == exec.exit.unwrap_or(0),
-            "it exits with {}: {said}",
-            ran.exit.code
-        );
-        let text = exec.says.as_deref().unwrap_or_default();
-        ensure!(said.contains(text), "it says `{said}`");
-        Ok(())
-    }
-
-    async fn logs(&self, name: &str, logs: &Logs) -> Result<()> {
-        let options = LogOptions {
-            container: logs.container.clone(),
-            previous: logs.previous,
-            ..LogOptions::default()
-        };
-        let opened = self.api().logs(name, options).await;
-        let Some(mut read) = as_wanted(opened, logs.refused.as_deref())? else {
-            return Ok(());
-        };
-        let mut written = Vec::new();
-        while let Some(entries) = read.next().await? {
-            written.extend(entries.into_iter().flat_map(|entry| entry.data));
-        }
-        let said = String::from_utf8_lossy(&written)
-            .trim_end()
-            .replace('\n', " | ");
-        if let Some(pattern) = &logs.says {
-            ensure!(pattern::matches(pattern, &said), "the log says `{said}`");
-        }
-        Ok(())
-    }
-
-    /// Writes to a container's standard input and closes it.
-    async fn attach(&self, name: &str, attach: &Attach) -> Result<()> {
-        let options = AttachOptions {
-            container: attach.container.clone(),
-            stdin: true,
-            ..AttachOptions::default()
-        };
-        let mut session = self.api().attach(name, options).await?;
-        let mut input = session.input();
-        input.write(attach.write.clone().into()).await?;
-        input.close().await?;
-        if self.site.kind() == Kind::Containers {
-            // What ends the process may still be on its way.
-            tokio::time::sleep(SETTLE).await;
-            return Ok(());
-        }
-        // No time passes until the process has ended.
-        let ended = async {
-            while !matches!(session.next().await?, ExecEvent::Exited(_)) {}
-            anyhow::Ok(())
-        };
-        timeout(REAL_PATIENCE, ended)
-            .await
-            .context("it does not end")?
-    }
-
     async fn watch(&mut self, watch: &WatchStep) -> Result<()> {
         let selector = Selector::all().labels(&watch.labels);
         let start = if watch.snapshot {
@@ -332,7 +194,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    async fn server(&self, server: Server) -> Result<()> {
+    fn server(&self, server: Server) -> Result<()> {
         match server {
             Server::Kill => self.site.kill(),
             Server::Stop => self.site.stop(),
