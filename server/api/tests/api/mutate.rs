@@ -192,7 +192,7 @@ async fn ephemeral_containers_are_added_by_their_subresource_only() {
     let mut pod = read(&server, "web").await;
     let debug = proto::EphemeralContainer {
         container: Some(container("debug")),
-        target_container_name: "c".into(),
+        target_container_name: String::new(),
     };
     pod.spec.as_mut().unwrap().ephemeral_containers = vec![debug];
     pod.metadata.as_mut().unwrap().revision = 0;
@@ -212,6 +212,25 @@ async fn ephemeral_containers_are_added_by_their_subresource_only() {
         .unwrap();
     let mut added = added.into_inner().pod.unwrap();
     assert_eq!(added.spec.as_ref().unwrap().ephemeral_containers.len(), 1);
+
+    let mut aimed = added.clone();
+    aimed.metadata.as_mut().unwrap().revision = 0;
+    aimed
+        .spec
+        .as_mut()
+        .unwrap()
+        .ephemeral_containers
+        .push(proto::EphemeralContainer {
+            container: Some(container("other")),
+            target_container_name: "c".into(),
+        });
+    request.pod = Some(aimed);
+    let (_, _, details) = failure(soon(server.pods().update_pod(request.clone())).await);
+    let violations = &details.bad_request().expect("it is there").field_violations;
+    assert_eq!(
+        violations[0].field,
+        "spec.ephemeralContainers[1].targetContainerName"
+    );
 
     added.spec.as_mut().unwrap().ephemeral_containers.clear();
     added.metadata.as_mut().unwrap().revision = 0;

@@ -3,7 +3,10 @@
 use lifepod_lifecycle::{spec::EphemeralContainer, validate::Violations};
 use lifepod_proto::v1 as proto;
 
-use super::{container, pod::filled};
+use super::{
+    container,
+    pod::{filled, refuse},
+};
 
 pub(crate) fn ephemeral_containers(
     spec: &proto::PodSpec,
@@ -18,6 +21,13 @@ pub(crate) fn ephemeral_containers(
             let detail = "cannot be set for an Ephemeral Container";
             v.forbidden(format!("{path}.resizePolicy"), detail);
         }
+        // It would share the process namespace of its target.
+        let target = &given.target_container_name;
+        refuse(
+            !target.is_empty(),
+            &format!("{path}.targetContainerName"),
+            v,
+        );
         EphemeralContainer {
             container: container::convert(&path, container, host_network, v),
             target_container: filled(&given.target_container_name),
