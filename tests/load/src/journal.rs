@@ -17,7 +17,11 @@ use tokio::{
     task::{JoinSet, block_in_place},
     time::sleep,
 };
-use tonic::{Request, client::Grpc, transport::Channel};
+use tonic::{
+    Request,
+    client::Grpc,
+    transport::{Channel, Endpoint},
+};
 
 /// What is measured.
 #[derive(Debug, clap::Args)]
@@ -59,7 +63,7 @@ async fn measure(options: &Options) -> Result<String> {
         let mut channel = None;
         for (number, messages) in pods.into_iter().enumerate() {
             if number % PER_CONNECTION == 0 {
-                channel = Some(Channel::from_shared(endpoint.clone())?.connect().await?);
+                channel = Some(Endpoint::from_shared(endpoint.clone())?.connect().await?);
             }
             let channel = channel.clone().context("no connection")?;
             calls.spawn(call(channel, messages, end));
