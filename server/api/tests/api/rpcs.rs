@@ -151,7 +151,9 @@ async fn refuses_a_second_call(limits: lifepod_api::Limits) {
         start: Some(proto::watch_pods_request::Start::Now(proto::NowStart {})),
         ..proto::WatchPodsRequest::default()
     };
-    let held = soon(server.pods().watch_pods(watch)).await.unwrap();
+    let held = soon(server.pods().watch_pods(watch))
+        .await
+        .expect("it is let in");
     let list = proto::ListPodsRequest::default;
     let (code, reason, details) = failure(soon(server.pods().list_pods(list())).await);
     assert_eq!(
@@ -159,7 +161,13 @@ async fn refuses_a_second_call(limits: lifepod_api::Limits) {
         (Code::ResourceExhausted, "STREAM_LIMIT_REACHED")
     );
     assert_eq!(crate::support::metadata(&details, "limit"), "1");
-    assert!(details.retry_info().unwrap().retry_delay.is_some());
+    assert!(
+        details
+            .retry_info()
+            .expect("it is there")
+            .retry_delay
+            .is_some()
+    );
     drop(held);
     crate::support::eventually("room", async || {
         server.pods().list_pods(list()).await.is_ok()
