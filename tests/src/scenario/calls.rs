@@ -3,7 +3,7 @@
 use super::{
     driver::Kind,
     file::{Attach, Delete, Exec, Logs, Update},
-    manifest::{merge, replace},
+    manifest::{merge, number, replace},
     pattern,
     steps::{REAL_PATIENCE, SETTLE, Walk},
 };
@@ -60,6 +60,7 @@ impl Walk<'_> {
         for count in 0..update.times.unwrap_or(1) {
             let mut over = filled.clone();
             // Lets every repetition change something.
+            number(&mut over, "$COUNT", &count.to_string());
             replace(&mut over, "$COUNT", &count.to_string());
             merge(&mut manifest, &over);
             let pod = manifest::from_json(&manifest)?;

@@ -239,7 +239,7 @@ pub(super) fn replace(value: &mut Value, what: &str, with: &str) {
 }
 
 /// Replaces a text by a number wherever it stands alone.
-fn number(value: &mut Value, what: &str, with: &str) {
+pub(super) fn number(value: &mut Value, what: &str, with: &str) {
     match value {
         Value::String(text) if text == what => *value = json!(with.parse::<u16>().ok()),
         Value::Array(list) => list.iter_mut().for_each(|value| number(value, what, with)),
