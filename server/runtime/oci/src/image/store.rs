@@ -114,6 +114,7 @@ impl ImageStore {
         let lock = lock(&root)?;
         let blobs = Blobs::open(&root)?;
         let layers = Layers::open(&root)?;
+        crate::snapshot::make_skeleton(&root)?;
         let state = load_state(&root, &config, &blobs, &layers)?;
         let inner = Inner {
             clients: Clients::new(config.connect_timeout, config.idle_timeout),

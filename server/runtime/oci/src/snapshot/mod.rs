@@ -19,6 +19,7 @@
 
 mod mount;
 mod records;
+mod skeleton;
 pub mod user;
 
 use std::collections::HashSet;
@@ -32,6 +33,7 @@ use tracing::warn;
 use crate::image::{At, Digest, ImageError, ImageStore, Inner, not_present, remove_path};
 use mount::Overlay;
 pub(crate) use records::recorded_uses;
+pub(crate) use skeleton::make as make_skeleton;
 
 /// Makes and removes container root file systems on top of one image store.
 #[derive(Clone)]
@@ -62,7 +64,7 @@ impl Snapshots {
         if self.image_below(dir).as_ref() == Some(image) && mount::is_mounted(&rootfs) {
             return Ok(rootfs);
         }
-        let mounted = self.prepare_detached(image, dir)?;
+        let mounted = self.make(image, dir, None)?;
         create_private(&rootfs)
             .and_then(|()| mount::attach(&mounted, &rootfs))
             .map(|()| rootfs)
@@ -70,17 +72,28 @@ impl Snapshots {
     }
 
     /// Makes a fresh root file system of `image` (its id) in `dir`, mounted nowhere: whoever holds the
-    /// descriptor may attach it in any mount namespace. An earlier snapshot there is removed first; its
-    /// container must have ended.
+    /// descriptor may attach it in any mount namespace. It has what a container needs to mount upon
+    /// (`/proc`, `/etc/hosts` …) even if the image has not. An earlier snapshot there is removed first;
+    /// its container must have ended.
     ///
     /// # Errors
     /// [`ImageError::NotPresent`], [`ImageError::Storage`]. Nothing is left behind.
     pub fn prepare_detached(&self, image: &Digest, dir: &Path) -> Result<OwnedFd, ImageError> {
+        let skeleton = skeleton::path(&self.store.inner.root);
+        self.make(image, dir, Some(skeleton))
+    }
+
+    fn make(
+        &self,
+        image: &Digest,
+        dir: &Path,
+        below: Option<PathBuf>,
+    ) -> Result<OwnedFd, ImageError> {
         if self.image_below(dir).is_some() {
             self.unmount_and_remove(dir)?;
         }
         let inner = &self.store.inner;
-        let layers = claim(inner, image, dir)?;
+        let mut layers = claim(inner, image, dir)?;
         let begun = records::add(&inner.root, image, dir).and_then(|()| create_private(dir));
         if let Err(error) = begun {
             // What stands there instead is not ours to remove.
@@ -88,7 +101,10 @@ impl Snapshots {
             return Err(error);
         }
         make_directories(dir, layers.first())
-            .and_then(|()| Overlay { dir, layers }.mount())
+            .and_then(|()| {
+                layers.extend(below);
+                Overlay { dir, layers }.mount()
+            })
             .inspect_err(|_| self.clean_up(dir))
     }
 

@@ -260,7 +260,9 @@ async fn a_detached_root_file_system_is_seen_through_its_descriptor_only() {
         .unwrap();
     assert!(!dir.join("rootfs").exists());
     let inside = PathBuf::from(format!("/proc/self/fd/{}", mounted.as_raw_fd()));
-    assert_eq!(names(&inside), ["etc", "opt"]);
+    assert_eq!(names(&inside), ["dev", "etc", "opt", "proc", "sys"]);
+    assert_eq!(fs::read(inside.join("etc/hosts")).unwrap(), b"");
+    assert_eq!(fs::read(inside.join("etc/kept")).unwrap(), b"top");
     fs::write(inside.join("etc/written"), "x").unwrap();
     assert!(dir.join("upper/etc/written").exists());
     drop(mounted);
