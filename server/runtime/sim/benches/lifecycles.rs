@@ -4,6 +4,8 @@
 //! `cargo bench -p lifepod-sim` prints a line per store. One client watches everything, deletes
 //! what has succeeded and makes the next pod when one is gone.
 
+#![expect(clippy::print_stdout, reason = "the figures are its output")]
+
 use std::{
     collections::BTreeMap,
     path::Path,
