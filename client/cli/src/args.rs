@@ -289,7 +289,7 @@ pub struct WaitArgs {
     /// pod/NAME, or pods with --all or -l
     #[arg(value_name = "TYPE [NAME]")]
     pub targets: Vec<String>,
-    /// condition=TYPE[=VALUE], phase=PHASE, container=NAME=STATE[:REASON], create or delete
+    /// condition=TYPE[=VALUE], phase=PHASE, container=NAME=STATE or container=NAME=STATE:REASON, create or delete
     #[arg(long = "for", value_name = "CONDITION")]
     pub conditions: Vec<String>,
     /// Until one condition is true of one pod; without, every condition of every pod, one after the other
