@@ -91,7 +91,7 @@ fn end(start: &Start) -> Result<String> {
             let nap = if run.is_zero() {
                 String::new()
             } else {
-                format!("sleep {} & wait $!\n", run.as_secs_f64())
+                format!("sleep {} >/dev/null 2>&1 & wait $!\n", run.as_secs_f64())
             };
             Ok(format!("{nap}exit {code}\n"))
         }
@@ -99,7 +99,7 @@ fn end(start: &Start) -> Result<String> {
 }
 
 fn forever() -> String {
-    "while :; do sleep 3600 & wait $!; done\n".to_owned()
+    "while :; do sleep 3600 >/dev/null 2>&1 & wait $!; done\n".to_owned()
 }
 
 /// What happens on SIGTERM.
