@@ -74,9 +74,6 @@ async fn what_cannot_be_done_is_said_in_typed_errors() -> Result<()> {
         Code::InvalidArgument,
         reasons::SELECTOR_INVALID,
     );
-    // Designed, not served yet, and said so.
-    let early = pods.get_at("there", 1).await;
-    check(early, Code::Unimplemented, reasons::RPC_NOT_SERVED);
     let request = proto::CreatePodRequest {
         pod: manifest::parse(&script_pod("new", "Never", "exit 0"))?.pop(),
         request_id: "not a uuid".to_owned(),
