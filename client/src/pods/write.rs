@@ -115,7 +115,9 @@ impl Pods {
     ///
     /// # Errors
     /// `REVISION_MISMATCH` when it was changed meanwhile: read again and redo the change.
-    pub async fn update(&self, pod: proto::Pod) -> Result<Updated> {
+    pub async fn update(&self, mut pod: proto::Pod) -> Result<Updated> {
+        // The server does not look at it; a large part of the message.
+        pod.status = None;
         self.update_with(proto::UpdatePodRequest {
             pod: Some(pod),
             ..Default::default()

@@ -98,6 +98,8 @@ async fn prepare(endpoint: &str, callers: usize) -> Result<Vec<[Bytes; 2]>> {
         );
         let pod = manifest::parse(&text)?.pop().context("no pod")?;
         let mut pod = pods.create(pod).await?.pod;
+        // As the SDK's update sends it.
+        pod.status = None;
         let mut message = |turn: &str| {
             let metadata = pod.metadata.get_or_insert_default();
             metadata.revision = 0;

@@ -1,6 +1,6 @@
 //! A pod as clients read it: metadata, and the parts a view carries.
 
-use lifepod_lifecycle::{Pod, id::PodKey, port::Record};
+use lifepod_lifecycle::{Pod, id::PodKey, port::Record, spec::PodSpec};
 use lifepod_proto::v1 as proto;
 
 use super::{extra, spec_out, status, time};
@@ -42,12 +42,10 @@ impl Face {
 
 fn metadata(pod: &Pod) -> proto::ObjectMeta {
     let meta = &pod.meta;
-    let extra = &pod.spec.extra;
-    let generate_name = extra.get(extra::GENERATE_NAME).and_then(|v| v.as_str());
-    let owners = extra.get(extra::OWNER_REFERENCES);
+    let (generate_name, owner_references) = kept(&pod.spec);
     proto::ObjectMeta {
         name: meta.key.name.to_string(),
-        generate_name: generate_name.unwrap_or_default().to_owned(),
+        generate_name: generate_name.to_owned(),
         namespace: meta.key.namespace.to_string(),
         uid: meta.uid.to_string(),
         revision: pod.revision.0,
@@ -60,8 +58,18 @@ fn metadata(pod: &Pod) -> proto::ObjectMeta {
         labels: (*meta.labels).clone(),
         annotations: (*meta.annotations).clone(),
         finalizers: meta.finalizers.clone(),
-        owner_references: owners.map(extra::owner_references_to).unwrap_or_default(),
+        owner_references,
     }
+}
+
+/// The metadata that is kept with the specification: the prefix of a generated name, the owners.
+pub(crate) fn kept(spec: &PodSpec) -> (&str, Vec<proto::OwnerReference>) {
+    let generate_name = spec.extra.get(extra::GENERATE_NAME);
+    let owners = spec.extra.get(extra::OWNER_REFERENCES);
+    (
+        generate_name.and_then(|v| v.as_str()).unwrap_or_default(),
+        owners.map(extra::owner_references_to).unwrap_or_default(),
+    )
 }
 
 pub(crate) fn reference(pod: &Pod) -> proto::PodReference {

@@ -20,7 +20,7 @@ mod update;
 
 pub use fields::{NOT_YET, Violation, ViolationReason, Violations};
 pub use pod::validate;
-pub use update::{IMMUTABLE, validate_ephemeral, validate_update};
+pub use update::{IMMUTABLE, validate_ephemeral, validate_metadata_update, validate_update};
 
 /// Names that other layers judge, too.
 pub mod name {

@@ -19,10 +19,21 @@ const LIMIT: &str = "must be between 0 and 2147483647, inclusive";
 /// # Errors
 /// Every violation found; of the specification only the first kind, as Kubernetes does.
 pub fn validate_update(is: &Pod, wanted: &NewPod) -> Result<(), Violations> {
+    let mut v = validate_metadata_update(is, wanted)
+        .err()
+        .unwrap_or_default();
+    specification(&is.spec, &wanted.spec, &mut v);
+    v.into_result()
+}
+
+/// Checks metadata as it shall be against the pod, for a specification that stays as it is.
+///
+/// # Errors
+/// Every violation found.
+pub fn validate_metadata_update(is: &Pod, wanted: &NewPod) -> Result<(), Violations> {
     let mut v = Violations::default();
     finalizers(is, &wanted.finalizers, &mut v);
     metadata::check(wanted, &mut v);
-    specification(&is.spec, &wanted.spec, &mut v);
     v.into_result()
 }
 

@@ -34,8 +34,9 @@ pub(super) async fn update(
     shared.check_open()?;
     let id = std::mem::take(&mut request.request_id);
     let request_key = request_key("UpdatePod", &id, &request)?;
-    let given = request.pod.clone().unwrap_or_default();
-    let meta = given.metadata.clone().unwrap_or_default();
+    let given = request.pod.take().unwrap_or_default();
+    let no_meta = proto::ObjectMeta::default();
+    let meta = given.metadata.as_ref().unwrap_or(&no_meta);
     require_name(&meta.name, "UpdatePodRequest")?;
     let key = key(&meta.namespace, &meta.name);
     let mut attempt = 0;

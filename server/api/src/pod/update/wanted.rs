@@ -6,7 +6,10 @@ use lifepod_lifecycle::{
     NewPod, Pod,
     input::Update,
     spec::PodSpec,
-    validate::{IMMUTABLE, NOT_YET, Violations, validate_ephemeral, validate_update},
+    validate::{
+        IMMUTABLE, NOT_YET, Violations, validate_ephemeral, validate_metadata_update,
+        validate_update,
+    },
 };
 use lifepod_proto::v1 as proto;
 use serde_json::Value;
@@ -14,9 +17,9 @@ use serde_json::Value;
 use super::status;
 use crate::{
     convert::{
-        extra,
+        extra, meta,
         spec_in::{self, merge},
-        time,
+        spec_out, time,
     },
     shared::Shared,
 };
@@ -49,33 +52,52 @@ fn whole(shared: &Shared, pod: &Pod, given: &proto::Pod) -> Result<Update, Viola
     let no_meta = proto::ObjectMeta::default();
     let meta = given.metadata.as_ref().unwrap_or(&no_meta);
     immutable_metadata(pod, meta, &mut v);
-    let mut spec = match &given.spec {
-        Some(given) => typed(shared, given, &mut v),
-        None => (*pod.spec).clone(),
-    };
-    spec_in::keep_metadata(meta, &mut spec.extra);
-    let mut is = pod.clone();
-    is.spec = readable(&pod.spec).into();
-    let wanted = NewPod {
+    let mut wanted = NewPod {
         key: pod.meta.key.clone(),
         uid: pod.meta.uid.clone(),
         labels: meta.labels.clone(),
         annotations: meta.annotations.clone(),
         finalizers: meta.finalizers.clone(),
-        spec: readable(&spec),
+        spec: PodSpec::clone(&pod.spec),
         node: pod.meta.node.clone(),
     };
-    if let Err(more) = validate_update(&is, &wanted) {
-        merge(&mut v, more);
-    }
+    let spec = if spec_as_read(pod, given, meta) {
+        if let Err(more) = validate_metadata_update(pod, &wanted) {
+            merge(&mut v, more);
+        }
+        None
+    } else {
+        let mut spec = match &given.spec {
+            Some(given) => typed(shared, given, &mut v),
+            None => (*pod.spec).clone(),
+        };
+        spec_in::keep_metadata(meta, &mut spec.extra);
+        let mut is = pod.clone();
+        is.spec = readable(&pod.spec).into();
+        wanted.spec = readable(&spec);
+        if let Err(more) = validate_update(&is, &wanted) {
+            merge(&mut v, more);
+        }
+        Some(taken_over(&pod.spec, spec))
+    };
     v.into_result()?;
     Ok(Update {
         labels: Some(wanted.labels),
         annotations: Some(wanted.annotations),
         finalizers: Some(wanted.finalizers),
-        spec: Some(taken_over(&pod.spec, spec)),
+        spec,
         conditions: None,
     })
+}
+
+/// Whether nothing but labels, annotations and finalizers can differ, as in most updates: the rest
+/// is sent back as it was read, or left out.
+fn spec_as_read(pod: &Pod, given: &proto::Pod, meta: &proto::ObjectMeta) -> bool {
+    let (generate_name, owners) = meta::kept(&pod.spec);
+    let spec = given.spec.as_ref();
+    meta.generate_name == generate_name
+        && meta.owner_references == owners
+        && spec.is_none_or(|spec| *spec == spec_out::spec(pod))
 }
 
 /// The specification as it shall be. No pod has a field that is not served, so one that is given
