@@ -106,6 +106,7 @@ impl Engine {
             clock,
             command_lane,
             report_lane,
+            commands: Vec::new(),
             stopping: None,
         };
         let (ready, started) = oneshot::channel();
@@ -210,6 +211,8 @@ struct Loop {
     clock: Arc<dyn Clock>,
     command_lane: mpsc::Receiver<Command>,
     report_lane: mpsc::Receiver<Report>,
+    /// Commands of a turn; kept for its room.
+    commands: Vec<Command>,
     /// When the drain ends, once a stop was asked for.
     stopping: Option<Instant>,
 }
@@ -286,7 +289,7 @@ impl Loop {
     async fn gather(&mut self) -> Inputs {
         let limit = self.core.config.turn_limit;
         let mut inputs = Inputs::default();
-        let mut commands = Vec::new();
+        let mut commands = std::mem::take(&mut self.commands);
         // Parked facts do not wait for news. No others are taken meanwhile, so their number stays
         // bounded; commands are, because their callers want an answer.
         if self.core.parked.is_empty() {
@@ -310,7 +313,8 @@ impl Loop {
         {
             commands.push(command);
         }
-        for command in commands {
+        inputs.mutations.reserve(commands.len());
+        for command in commands.drain(..) {
             match command {
                 Command::Mutate {
                     mutation,
@@ -328,6 +332,7 @@ impl Loop {
                 Command::Stop => self.begin_stop(),
             }
         }
+        self.commands = commands;
         let now = self.clock.now();
         while let Some(uid) = self.core.timers.pop_due(now) {
             inputs.due.push(uid);

@@ -1,7 +1,12 @@
 //! Durable mutations a second through gRPC. Each caller changes the labels of a pod of its own, one
 //! after the other, with messages encoded beforehand.
 
-use crate::{machine::Machine, samples::Samples, watch::Raw};
+use crate::{
+    machine::Machine,
+    processes::processor_time,
+    samples::Samples,
+    watch::{Bare, FIRE, Raw},
+};
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use http::uri::PathAndQuery;
@@ -9,7 +14,7 @@ use lifepod_client::{Client, manifest, proto};
 use lifepod_tests::fixtures::Simulated;
 use prost::Message as _;
 use std::{
-    fmt::Write as _,
+    fmt::{self, Write as _},
     fs,
     time::{Duration, Instant},
 };
@@ -49,40 +54,94 @@ pub(crate) fn run(options: &Options) -> Result<String> {
 async fn measure(options: &Options) -> Result<String> {
     let stage = block_in_place(|| Simulated::set_up(""))?;
     let machine = Machine::look(&stage.path(""))?;
+    let path = stage.path("bare.sock");
+    let bare = block_in_place(|| Bare::start(&path.to_string_lossy()))?;
+    let bare_endpoint = format!("unix://{}", path.display());
+    let length = Duration::from_secs(options.seconds);
     let mut text = String::from(
-        "| callers through gRPC | mutations/s | p50 | p99 | written per mutation |\n|---|---|---|---|---|\n",
+        "| callers through gRPC | bare tonic calls/s, p50 / p99 | lifepod mutations/s, p50 / p99 \
+         | of bare | CPU of a mutation | written |\n|---|---|---|---|---|---|\n",
     );
     for callers in &options.callers {
         eprintln!("{callers} callers");
         let daemon = block_in_place(|| stage.start(&[]))?;
         let endpoint = stage.endpoint();
         let pods = prepare(&endpoint, *callers).await?;
-        let (before, begin) = (written(daemon.pid())?, Instant::now());
-        let end = begin + Duration::from_secs(options.seconds);
-        let mut calls = JoinSet::new();
-        let mut channel = None;
-        for (number, messages) in pods.into_iter().enumerate() {
-            if number % PER_CONNECTION == 0 {
-                channel = Some(Endpoint::from_shared(endpoint.clone())?.connect().await?);
-            }
-            let channel = channel.clone().context("no connection")?;
-            calls.spawn(call(channel, messages, end));
-        }
-        let took: Vec<Vec<Duration>> = calls.join_all().await.into_iter().collect::<Result<_>>()?;
-        let samples: Samples = took.into_iter().flatten().collect();
-        let count = samples.len() as f64;
-        let bytes = (written(daemon.pid())? - before) as f64 / count;
+        let half = length / 2;
+        // Before and after: the machine may change under us.
+        let mut limit = load(&bare_endpoint, FIRE, &pods, half).await?;
+        let before = (written(daemon.pid())?, processor_time(daemon.pid())?);
+        let ours = load(&endpoint, UPDATE, &pods, length).await?;
+        let bytes = (written(daemon.pid())? - before.0) as f64 / ours.samples.len() as f64;
+        let busy = processor_time(daemon.pid())? - before.1;
+        limit.join(load(&bare_endpoint, FIRE, &pods, half).await?);
         writeln!(
             text,
-            "| {callers} | {:.0} | {:.2} ms | {:.2} ms | {bytes:.0} B |",
-            count / begin.elapsed().as_secs_f64(),
-            samples.percentile(50),
-            samples.percentile(99),
+            "| {callers} | {limit} | {ours} | {:.2} | {:.0} µs | {bytes:.0} B |",
+            ours.rate() / limit.rate(),
+            busy.as_secs_f64() * 1e6 / ours.samples.len() as f64,
         )?;
         block_in_place(|| daemon.stop())?;
     }
-    write!(text, "\n{machine}")?;
+    drop(bare);
+    write!(
+        text,
+        "\nBare tonic takes the same messages over a unix socket too, and answers nothing.\n{machine}"
+    )?;
     Ok(text)
+}
+
+/// Calls, and how long they took all together.
+struct Load {
+    samples: Samples,
+    took: Duration,
+}
+
+impl Load {
+    fn rate(&self) -> f64 {
+        self.samples.len() as f64 / self.took.as_secs_f64()
+    }
+
+    fn join(&mut self, more: Self) {
+        self.samples.extend(more.samples);
+        self.took += more.took;
+    }
+}
+
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [p50, p99] = [50, 99].map(|percent| self.samples.percentile(percent));
+        write!(f, "{:.0}, {p50:.2} / {p99:.2} ms", self.rate())
+    }
+}
+
+/// Each caller calls one after the other, until the time is over.
+async fn load(
+    endpoint: &str,
+    path: &'static str,
+    messages: &[[Bytes; 2]],
+    length: Duration,
+) -> Result<Load> {
+    let mut calls = JoinSet::new();
+    let begin = Instant::now();
+    for callers in messages.chunks(PER_CONNECTION) {
+        let channel = Endpoint::from_shared(endpoint.to_owned())?
+            .connect()
+            .await?;
+        for messages in callers {
+            calls.spawn(call(
+                channel.clone(),
+                path,
+                messages.clone(),
+                begin + length,
+            ));
+        }
+    }
+    let took: Vec<Vec<Duration>> = calls.join_all().await.into_iter().collect::<Result<_>>()?;
+    Ok(Load {
+        samples: took.into_iter().flatten().collect(),
+        took: begin.elapsed(),
+    })
 }
 
 /// Makes a pod for each caller; answers two messages for each that change it in turn.
@@ -117,7 +176,12 @@ async fn prepare(endpoint: &str, callers: usize) -> Result<Vec<[Bytes; 2]>> {
     Ok(messages)
 }
 
-async fn call(channel: Channel, messages: [Bytes; 2], end: Instant) -> Result<Vec<Duration>> {
+async fn call(
+    channel: Channel,
+    path: &'static str,
+    messages: [Bytes; 2],
+    end: Instant,
+) -> Result<Vec<Duration>> {
     let mut grpc = Grpc::new(channel);
     let mut took = Vec::new();
     for message in messages.iter().cycle() {
@@ -126,7 +190,7 @@ async fn call(channel: Channel, messages: [Bytes; 2], end: Instant) -> Result<Ve
         }
         let begin = Instant::now();
         grpc.ready().await?;
-        let path = PathAndQuery::from_static(UPDATE);
+        let path = PathAndQuery::from_static(path);
         grpc.unary(Request::new(message.clone()), path, Raw).await?;
         took.push(begin.elapsed());
     }

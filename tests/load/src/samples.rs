@@ -19,6 +19,11 @@ impl Samples {
         Ok(done)
     }
 
+    /// Adds those of another measurement of the same thing.
+    pub(crate) fn extend(&mut self, more: Self) {
+        self.0.extend(more.0);
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

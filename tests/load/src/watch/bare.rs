@@ -9,14 +9,16 @@ use http::{Request as HttpRequest, Response as HttpResponse};
 use std::{
     convert::Infallible,
     future::{Future, ready},
-    net::SocketAddr,
+    net::TcpStream,
+    os::unix::net::UnixStream,
     pin::Pin,
     process::{Child, Command, Stdio},
     task::{Context, Poll},
     thread::sleep,
     time::{Duration, Instant},
 };
-use tokio::sync::broadcast;
+use tokio::{net::UnixListener, sync::broadcast};
+use tokio_stream::wrappers::UnixListenerStream;
 use tonic::{
     Request, Response, Status,
     body::Body,
@@ -26,16 +28,16 @@ use tonic::{
 use tower::Service;
 
 pub(super) const WATCH: &str = "/bare.Bare/Watch";
-pub(super) const FIRE: &str = "/bare.Bare/Fire";
+pub(crate) const FIRE: &str = "/bare.Bare/Fire";
 /// Size of the message.
 const MESSAGE: usize = 300;
 const WAITING: usize = 4096;
 const START: Duration = Duration::from_secs(10);
 
-/// Where it listens.
+/// Where it listens: an address, or the path of a unix socket.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    address: SocketAddr,
+    address: String,
 }
 
 /// Serves until it is killed.
@@ -45,27 +47,39 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         .enable_all()
         .build()?;
     let (fire, _) = broadcast::channel(WAITING);
-    let serving = Server::builder()
+    let server = Server::builder()
         .tcp_nodelay(true)
         .max_concurrent_streams(1000)
-        .add_service(Bare { fire })
-        .serve(args.address);
-    Ok(runtime.block_on(serving)?)
+        .add_service(Bare { fire });
+    runtime.block_on(async {
+        match args.address.parse() {
+            Ok(address) => server.serve(address).await?,
+            Err(_) => {
+                let socket = UnixListener::bind(&args.address)?;
+                let calls = UnixListenerStream::new(socket);
+                server.serve_with_incoming(calls).await?;
+            }
+        }
+        Ok(())
+    })
 }
 
 /// The server as a process of its own, as the other one is.
-pub(super) struct Process(Child);
+pub(crate) struct Process(Child);
 
 impl Process {
-    pub(super) fn start(address: SocketAddr) -> Result<Self> {
+    /// Starts it on an address, or on the path of a unix socket.
+    pub(crate) fn start(address: &str) -> Result<Self> {
         let child = Command::new(std::env::current_exe()?)
-            .args(["bare", &address.to_string()])
+            .args(["bare", address])
             .stdin(Stdio::null())
             .spawn()
             .context("cannot start the bare server")?;
         let process = Self(child);
         let end = Instant::now() + START;
-        while std::net::TcpStream::connect(address).is_err() {
+        let is_open =
+            || TcpStream::connect(address).is_ok() || UnixStream::connect(address).is_ok();
+        while !is_open() {
             anyhow::ensure!(Instant::now() < end, "the bare server does not listen");
             sleep(Duration::from_millis(5));
         }

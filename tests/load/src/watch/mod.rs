@@ -6,7 +6,7 @@ mod crowd;
 mod resume;
 mod wire;
 
-pub(crate) use bare::{Args as BareArgs, run as run_bare};
+pub(crate) use bare::{Args as BareArgs, FIRE, Process as Bare, run as run_bare};
 pub(crate) use wire::Raw;
 
 use crate::{machine, samples::Samples};
@@ -131,7 +131,7 @@ fn free_address() -> Result<SocketAddr> {
 
 impl Contender {
     async fn bare(address: SocketAddr) -> Result<Self> {
-        let process = bare::Process::start(address)?;
+        let process = bare::Process::start(&address.to_string())?;
         let target = Target {
             endpoint: format!("http://{address}"),
             path: bare::WATCH,
