@@ -46,7 +46,7 @@ impl ExitRecord {
     /// fsync of the directory.
     ///
     /// # Errors
-    /// Whatever the file system says; then nothing may be reported yet.
+    /// Whatever the file system says.
     pub fn persist(&self, dir: &SandboxDir) -> io::Result<()> {
         let exits = dir.exits();
         let temporary = exits.join(format!(".{}.tmp", self.container_id));

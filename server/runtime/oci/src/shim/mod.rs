@@ -67,7 +67,7 @@ impl ShimError {
 /// What a shim tells by itself.
 #[derive(Debug)]
 pub enum ShimEvent {
-    /// A container ended; its record is on disk.
+    /// A container ended; its record is being written to disk.
     ContainerExited(ExitRecord),
     /// The shim is gone. Its containers may live on: [`kill_leftovers`] ends them, the records of those
     /// that had ended are on disk ([`ExitRecord::load_all`]).

@@ -1,8 +1,8 @@
 //! One container, as the shim sees it.
 //!
 //! ```text
-//!  Creating ──report ends──► Running ──init dead──► Draining ──output ended, or 2 s──► Recording ──► Exited
-//!     └──report: failed──► Failed ──► gone                                         (fsync, retried)
+//!  Creating ──report ends──► Running ──init dead──► Draining ──output ended, or 2 s──► Exited
+//!     └──report: failed──► Failed ──► gone                              (told, then recorded: fsync, retried)
 //! ```
 
 use std::time::Instant;
@@ -42,6 +42,8 @@ pub(crate) struct Container {
     pub(crate) oom_kills_seen: u64,
     /// When the log is to be tried again.
     pub(crate) retry_log_at: Option<Instant>,
+    /// Its exit is told and not on disk yet.
+    pub(crate) unrecorded: Option<Unrecorded>,
     pub(crate) deletion: Option<Deletion>,
 }
 
@@ -60,14 +62,14 @@ pub(crate) enum Phase {
     Running(Started),
     /// Init is dead, output may still be coming.
     Draining { record: ExitRecord, until: Instant },
-    /// The record is not on disk yet.
-    Recording {
-        record: ExitRecord,
-        attempts: u32,
-        retry_at: Instant,
-    },
     /// All told.
     Exited(ExitRecord),
+}
+
+/// An exit record that is still to be written.
+pub(crate) struct Unrecorded {
+    pub(crate) attempts: u32,
+    pub(crate) retry_at: Instant,
 }
 
 /// Somebody wants it gone.
@@ -95,13 +97,10 @@ impl Container {
         let status = match &self.phase {
             Phase::Creating { .. } | Phase::Failed { .. } => ContainerStatus::Creating,
             Phase::Running(started) => ContainerStatus::Running(*started),
-            // Not told before it is on disk.
-            Phase::Draining { record, .. } | Phase::Recording { record, .. } => {
-                ContainerStatus::Running(Started {
-                    pid: record.pid,
-                    started_at: record.started_at,
-                })
-            }
+            Phase::Draining { record, .. } => ContainerStatus::Running(Started {
+                pid: record.pid,
+                started_at: record.started_at,
+            }),
             Phase::Exited(record) => ContainerStatus::Exited(record.clone()),
         };
         ContainerState {
@@ -114,11 +113,11 @@ impl Container {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let phase = match &self.phase {
             Phase::Draining { until, .. } => Some(*until),
-            Phase::Recording { retry_at, .. } => Some(*retry_at),
             _ => None,
         };
         let deletion = self.deletion.as_ref().map(|deletion| deletion.next_at);
-        [phase, deletion, self.retry_log_at]
+        let record = self.unrecorded.as_ref().map(|record| record.retry_at);
+        [phase, record, deletion, self.retry_log_at]
             .into_iter()
             .flatten()
             .min()

@@ -282,6 +282,7 @@ fn new_container(
         terminal: None,
         oom_kills_seen: 0,
         retry_log_at: None,
+        unrecorded: None,
         deletion: None,
     }
 }

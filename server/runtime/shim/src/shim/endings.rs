@@ -1,4 +1,4 @@
-//! From a dead init to a reported exit: drain, record, tell.
+//! From a dead init to a reported exit: drain, tell, record.
 
 use std::time::{Duration, Instant};
 
@@ -6,14 +6,14 @@ use lifepod_shim::{ExitRecord, protocol::Event};
 
 use super::{
     RETRY, Shim,
-    container::{Container, Ending, Phase},
+    container::{Container, Ending, Phase, Unrecorded},
 };
 use crate::{io::Pumped, note::note};
 
 /// How long output may still come after init's death, when somebody else holds the other end. Normally
 /// the kernel has closed all of them before the death is seen.
 const DRAIN: Duration = Duration::from_secs(2);
-/// A record that cannot be written this often is told without: not knowing would be worse.
+/// How often a record is tried that cannot be written.
 const MAX_ATTEMPTS: u32 = 20;
 
 impl Shim {
@@ -64,43 +64,42 @@ impl Shim {
             container.outputs.drain(&mut self.reactor);
             container.outputs.close(&mut self.reactor);
             record.log_error = container.outputs.log_failure();
-            container.phase = Phase::Recording {
-                record,
+            container.phase = Phase::Exited(record.clone());
+            container.unrecorded = Some(Unrecorded {
                 attempts: 0,
                 retry_at: now,
-            };
+            });
+            // Before it is on disk: the server makes it durable in its journal, and one that cannot is
+            // not there to be told, or asks again while this process lives. The file is for later.
+            self.announce(&Event::ContainerExited(record));
         }
-        if matches!(container.phase, Phase::Recording { retry_at, .. } if retry_at <= now) {
-            self.record(key, now);
-        }
+        self.tend_record(key, now);
     }
 
-    fn record(&mut self, key: u32, now: Instant) {
+    fn tend_record(&mut self, key: u32, now: Instant) {
         let Some(container) = self.containers.get_mut(&key) else {
             return;
         };
-        let Phase::Recording {
-            record,
-            attempts,
-            retry_at,
-        } = &mut container.phase
+        let (Phase::Exited(record), Some(unrecorded)) =
+            (&container.phase, &mut container.unrecorded)
         else {
             return;
         };
+        if unrecorded.retry_at > now {
+            return;
+        }
         if let Err(error) = record.persist(&self.dir) {
             note(format_args!(
                 "cannot write the exit record of `{}`: {error}",
                 container.id
             ));
-            *attempts += 1;
-            *retry_at = now + RETRY;
-            if *attempts < MAX_ATTEMPTS {
+            unrecorded.attempts += 1;
+            unrecorded.retry_at = now + RETRY;
+            if unrecorded.attempts < MAX_ATTEMPTS {
                 return;
             }
         }
-        let record = record.clone();
-        container.phase = Phase::Exited(record.clone());
-        self.announce(&Event::ContainerExited(record));
+        container.unrecorded = None;
     }
 
     /// Whatever the OOM killer did until now was not init's end.

@@ -39,8 +39,11 @@ fn exit_codes_are_told_and_recorded() {
             "{id}"
         );
         assert!(record.finished_at >= record.started_at);
-        let stored = ExitRecord::load_all(&sandbox.dir).unwrap();
-        assert!(stored.contains(&record));
+        wait_until("the record is on disk", || {
+            ExitRecord::load_all(&sandbox.dir)
+                .unwrap()
+                .contains(&record)
+        });
     }
     sandbox.shut_down();
 }
