@@ -2,6 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
+use lifepod_engine::Target;
+use lifepod_lifecycle::id::PodKey;
 use lifepod_proto::v1 as proto;
 use tonic::Code;
 
@@ -108,6 +110,87 @@ async fn stale_and_foreign_preconditions_fail() {
         (code, reason.as_str()),
         (Code::FailedPrecondition, "UID_MISMATCH")
     );
+}
+
+#[tokio::test]
+async fn a_repeated_update_gets_its_first_answer_whatever_the_pod_became() {
+    let server = Server::start().await;
+    server.running("web").await;
+    let deadline = |mut pod: proto::Pod, seconds| {
+        pod.spec.as_mut().unwrap().active_deadline_seconds = Some(seconds);
+        update(pod)
+    };
+    let mut first = deadline(read(&server, "web").await, 60);
+    first.request_id = "0190d5a0-0000-7000-8000-00000000000b".into();
+    let answer = soon(server.pods().update_pod(first.clone())).await.unwrap();
+    let again = soon(server.pods().update_pod(first.clone())).await.unwrap();
+    assert_eq!(
+        answer.get_ref(),
+        again.get_ref(),
+        "its revision is stale by its own change"
+    );
+
+    // What it asks for would be refused by now: a deadline only comes nearer.
+    let nearer = deadline(read(&server, "web").await, 30);
+    soon(server.pods().update_pod(nearer)).await.unwrap();
+    let again = soon(server.pods().update_pod(first.clone())).await.unwrap();
+    assert_eq!(answer.get_ref(), again.get_ref());
+
+    let mut other = first.clone();
+    other.pod.as_mut().unwrap().spec = None;
+    let (_, reason, _) = failure(soon(server.pods().update_pod(other)).await);
+    assert_eq!(reason, "REQUEST_ID_REUSED");
+    let mut new = first;
+    new.request_id = "0190d5a0-0000-7000-8000-00000000000c".into();
+    let (_, reason, _) = failure(soon(server.pods().update_pod(new)).await);
+    assert_eq!(reason, "REVISION_MISMATCH", "nothing was answered before");
+}
+
+#[tokio::test]
+async fn an_update_without_uid_means_the_pod_that_has_the_name_by_then() {
+    let server = Server::start().await;
+    let old = server.running("web").await;
+    let mut labelled = pod("web");
+    labelled.spec = None;
+    labelled
+        .metadata
+        .as_mut()
+        .unwrap()
+        .labels
+        .insert("tier".into(), "a".into());
+
+    // The pod is replaced, and nobody sees it yet when the update is judged.
+    server.journal.held.store(true, Ordering::SeqCst);
+    let target = Target {
+        key: PodKey::new("default", "web"),
+        uid: None,
+        revision: None,
+    };
+    let mut deleting = Box::pin(server.handle.delete(target, Some(0), None, String::new()));
+    assert!(futures::poll!(&mut deleting).is_pending());
+    let spawn = |request| {
+        let mut pods = server.pods();
+        tokio::spawn(async move { pods.update_pod(request).await })
+    };
+    let create = proto::CreatePodRequest {
+        pod: Some(pod("web")),
+        ..proto::CreatePodRequest::default()
+    };
+    let mut pods = server.pods();
+    let creating = tokio::spawn(async move { pods.create_pod(create).await });
+    // One connection: who is answered later was heard later.
+    read(&server, "web").await;
+    let updating = spawn(update(labelled));
+    for _ in 0..5 {
+        read(&server, "web").await;
+    }
+    server.journal.held.store(false, Ordering::SeqCst);
+    soon(deleting).await.unwrap();
+    soon(creating).await.unwrap().unwrap();
+    let updated = soon(updating).await.unwrap().unwrap().into_inner();
+    let meta = updated.pod.unwrap().metadata.unwrap();
+    assert_ne!(meta.uid, old.to_string());
+    assert_eq!(meta.labels["tier"], "a");
 }
 
 #[tokio::test]

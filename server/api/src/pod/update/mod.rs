@@ -1,15 +1,18 @@
 //! UpdatePod: what may change of a pod, each part judged by Kubernetes' rules.
 //!
 //! Admission judges the pod as it was read, and the engine changes it only if it still is that one:
-//! a pod that changed meanwhile is read and judged again, unless the client named a revision.
+//! a pod that changed or was replaced meanwhile is read and judged again, unless the client named
+//! that very revision or pod. A repeated request gets its first answer, whatever the pod became.
 
 mod status;
 mod wanted;
 
+use std::sync::Arc;
+
 use lifepod_engine::{Committed, SubmitError};
 use lifepod_lifecycle::{
     Pod, Settings,
-    id::PodUid,
+    id::{PodKey, PodUid},
     input::{Command, Input, Update},
     transition::{Cause, CauseKind},
 };
@@ -41,40 +44,62 @@ pub(super) async fn update(
     let key = key(&meta.namespace, &meta.name);
     let mut attempt = 0;
     loop {
+        attempt += 1;
         let mut preconditions = Preconditions::new(&meta.uid, meta.revision);
-        let mut update = Update::default();
-        if let Some(pod) = shared.engine.get(&key) {
-            preconditions.check(&pod)?;
-            update = wanted::update(shared, &pod, &given, request.subresource)
-                .map_err(|violations| ApiError::fields(&subject(&given), violations))?;
-            if request.validate_only {
-                return validated(shared, &pod, update);
+        let (update, refused) = match judge(shared, &key, &preconditions, &given, &request) {
+            Ok((pod, update)) if request.validate_only => return validated(shared, &pod, update),
+            Ok((pod, update)) => {
+                preconditions
+                    .uid
+                    .get_or_insert_with(|| pod.meta.uid.clone());
+                preconditions.revision.get_or_insert(pod.revision);
+                (update, None)
             }
-            preconditions
-                .uid
-                .get_or_insert_with(|| pod.meta.uid.clone());
-            preconditions.revision.get_or_insert(pod.revision);
-        } else {
-            // Gone, but the engine may know the answer to an earlier request of this id. Nothing
-            // was checked, so no pod that comes to be meanwhile may fit.
-            preconditions.uid = Some(PodUid::from(""));
-        }
+            Err(refused) if request.validate_only || request_key.is_none() => return Err(refused),
+            Err(refused) => {
+                // The engine may know the answer to an earlier request of this id. Nothing was
+                // judged, so no pod may fit.
+                preconditions.uid = Some(PodUid::from(""));
+                (Update::default(), Some(refused))
+            }
+        };
         let target = preconditions.target(&key);
         let answer = shared
             .engine
             .update(target, update, request_key.clone(), actor.clone())
             .await;
-        attempt += 1;
-        match answer {
-            Ok(committed) => return Ok(updated(shared, &committed)),
-            Err(SubmitError::RevisionMismatch { .. })
+        match (answer, refused) {
+            (Ok(committed), _) => return Ok(updated(shared, &committed)),
+            (
+                Err(SubmitError::UidMismatch { .. } | SubmitError::NotFound { .. }),
+                Some(refused),
+            ) => return Err(refused),
+            (Err(SubmitError::RevisionMismatch { .. }), _)
                 if meta.revision == 0 && attempt < ATTEMPTS => {}
-            Err(SubmitError::UidMismatch { key, .. }) if preconditions.uid == Some("".into()) => {
-                return Err(ApiError::PodNotFound(key));
-            }
-            Err(other) => return Err(other.into()),
+            (Err(SubmitError::UidMismatch { .. }), _)
+                if meta.uid.is_empty() && attempt < ATTEMPTS => {}
+            (Err(other), _) => return Err(other.into()),
         }
     }
+}
+
+/// The pod as it is, and what the update would make of it.
+///
+/// # Errors
+/// Why it may not be: there is no such pod, or not as the client takes it to be, or the update is
+/// against the rules.
+fn judge(
+    shared: &Shared,
+    key: &PodKey,
+    preconditions: &Preconditions,
+    given: &proto::Pod,
+    request: &proto::UpdatePodRequest,
+) -> Result<(Arc<Pod>, Update)> {
+    let pod = shared.pod(key)?;
+    preconditions.check(&pod)?;
+    let update = wanted::update(shared, &pod, given, request.subresource)
+        .map_err(|violations| ApiError::fields(&subject(given), violations))?;
+    Ok((pod, update))
 }
 
 fn updated(shared: &Shared, committed: &Committed) -> proto::UpdatePodResponse {

@@ -1,11 +1,13 @@
-//! A journal in memory that can forget its beginning and refuse to write.
+//! A journal in memory that can forget its beginning, refuse to write or read, and be held up.
 
 use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
+    thread,
+    time::Duration,
 };
 
 use lifepod_lifecycle::{
@@ -23,6 +25,29 @@ pub(crate) struct MemoryJournal {
     records: Arc<Mutex<Vec<Arc<Record>>>>,
     oldest: Arc<AtomicU64>,
     pub broken: Arc<AtomicBool>,
+    /// Commits wait while it is set.
+    pub held: Arc<AtomicBool>,
+    pub reads: Arc<Reads>,
+}
+
+/// How the journal is read.
+#[derive(Default)]
+pub(crate) struct Reads {
+    /// Reads wait while it is set.
+    pub held: AtomicBool,
+    /// Reads fail while it is set.
+    pub fail: AtomicBool,
+    /// Reads at this moment, the most there were at a time, and all.
+    pub now: AtomicUsize,
+    pub most: AtomicUsize,
+    pub all: AtomicUsize,
+}
+
+/// Waits for a gate.
+fn pass(held: &AtomicBool) {
+    while held.load(Ordering::SeqCst) {
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 impl Default for MemoryJournal {
@@ -32,6 +57,8 @@ impl Default for MemoryJournal {
             records: Arc::default(),
             oldest: Arc::default(),
             broken: Arc::default(),
+            held: Arc::default(),
+            reads: Arc::default(),
         }
     }
 }
@@ -66,6 +93,7 @@ impl Journal for MemoryJournal {
     }
 
     fn commit(&mut self, records: &[Arc<Record>]) -> Result<(), StoreError> {
+        pass(&self.held);
         if self.broken.load(Ordering::SeqCst) {
             return Err(StoreError::Unavailable {
                 message: "disk is full".to_owned(),
@@ -86,6 +114,17 @@ impl Journal for MemoryJournal {
 
 impl JournalReader for MemoryJournal {
     fn read_after(&self, after: Revision, limit: usize) -> Result<Page, StoreError> {
+        let reads = &self.reads;
+        reads.all.fetch_add(1, Ordering::SeqCst);
+        let now = reads.now.fetch_add(1, Ordering::SeqCst) + 1;
+        reads.most.fetch_max(now, Ordering::SeqCst);
+        pass(&reads.held);
+        reads.now.fetch_sub(1, Ordering::SeqCst);
+        if reads.fail.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable {
+                message: "the disk does not answer".to_owned(),
+            });
+        }
         let oldest = self.oldest();
         if after < oldest {
             return Err(StoreError::Compacted { oldest });
