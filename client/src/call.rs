@@ -37,7 +37,7 @@ macro_rules! mutations {
     };
 }
 
-mutations!(CreatePodRequest UpdatePodRequest DeletePodRequest RemoveImageRequest);
+mutations!(CreatePodRequest UpdatePodRequest DeletePodRequest);
 
 impl Client {
     /// Makes a mutation, and repeats it while that may help; never one without a request id.
@@ -51,14 +51,26 @@ impl Client {
         Answer: Future<Output = Result<Response<Resp>, Status>>,
     {
         if message.request_id().is_empty() {
-            let mut request = Request::new(message);
-            request.set_timeout(self.deadline());
-            let answer = call(request).await;
-            return answer
-                .map(Response::into_inner)
-                .map_err(|status| decode(&status));
+            return self.once(message, call).await;
         }
         self.unary(message, call).await
+    }
+
+    /// Makes a call that a server cannot tell from its repetition.
+    pub(crate) async fn once<Req, Resp, Answer>(
+        &self,
+        message: Req,
+        call: impl Fn(Request<Req>) -> Answer,
+    ) -> Result<Resp>
+    where
+        Answer: Future<Output = Result<Response<Resp>, Status>>,
+    {
+        let mut request = Request::new(message);
+        request.set_timeout(self.deadline());
+        let answer = call(request).await;
+        answer
+            .map(Response::into_inner)
+            .map_err(|status| decode(&status))
     }
 
     /// Makes a unary call, and repeats it while that may help. The same message, and so the same request id, is sent

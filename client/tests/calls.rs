@@ -47,6 +47,22 @@ async fn an_unavailable_mutation_is_repeated_with_the_same_request_id() {
 }
 
 #[tokio::test]
+async fn the_removal_of_an_image_is_not_repeated_for_the_server_could_not_tell() {
+    let setup = Setup::new(Script {
+        removals: [
+            Err(status(Code::Unavailable, reasons::RUNTIME_UNAVAILABLE)),
+            Err(status(Code::NotFound, reasons::IMAGE_NOT_FOUND)),
+        ]
+        .into(),
+        ..Default::default()
+    })
+    .await;
+    let removed = setup.client.images().remove("app:1", false).await;
+    assert_eq!(removed.unwrap_err().reason(), reasons::RUNTIME_UNAVAILABLE);
+    assert_eq!(setup.mock.script.lock().unwrap().removed.len(), 1);
+}
+
+#[tokio::test]
 async fn no_other_error_is_repeated() {
     for code in [
         // Without a word of when.

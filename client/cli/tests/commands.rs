@@ -227,6 +227,15 @@ async fn delete_waits_until_the_pod_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn there_is_nothing_to_wait_for_when_all_pods_are_gone() {
+    for any in [&["--any"][..], &[]] {
+        let arguments = [&["wait", "--all", "pods", "--for=delete"], any].concat();
+        let told = run(Script::default(), &arguments, "").await;
+        assert_eq!(told, (0, String::new(), String::new()), "{any:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn delete_gives_up_after_its_timeout() {
     let going = proto::DeletePodResponse {
         pod: Some(named("web")),

@@ -60,7 +60,8 @@ impl Images {
         })
     }
 
-    /// Removes a reference, and the image with its last one.
+    /// Removes a reference, and the image with its last one. Asked for once: a server does not remember removals, and
+    /// would answer a repetition that there is no such image.
     ///
     /// # Errors
     /// `IMAGE_IN_USE` while containers use it, unless `force`.
@@ -73,7 +74,7 @@ impl Images {
         };
         let service = self.service();
         let call = rpc!(service, remove_image);
-        self.client.mutate(request, call).await
+        self.client.once(request, call).await
     }
 
     fn service(&self) -> ImageServiceClient<Channel> {

@@ -15,6 +15,7 @@ use lifepod_client::{
     proto::{
         self,
         exec_service_server::{ExecService, ExecServiceServer},
+        image_service_server::{ImageService, ImageServiceServer},
         log_service_server::{LogService, LogServiceServer},
         pod_service_server::{PodService, PodServiceServer},
     },
@@ -45,6 +46,8 @@ pub(crate) struct Script {
     pub(crate) execs: VecDeque<Vec<Result<proto::ExecResponse, Status>>>,
     pub(crate) logs: VecDeque<Vec<Result<proto::ReadLogsResponse, Status>>>,
     pub(crate) logs_read: Vec<proto::ReadLogsRequest>,
+    pub(crate) removals: VecDeque<Result<proto::RemoveImageResponse, Status>>,
+    pub(crate) removed: Vec<proto::RemoveImageRequest>,
 }
 
 #[derive(Clone, Default)]
@@ -78,7 +81,8 @@ impl Setup {
         let router = Server::builder()
             .add_service(PodServiceServer::new(mock.clone()))
             .add_service(ExecServiceServer::new(mock.clone()))
-            .add_service(LogServiceServer::new(mock.clone()));
+            .add_service(LogServiceServer::new(mock.clone()))
+            .add_service(ImageServiceServer::new(mock.clone()));
         let server = tokio::spawn(async move {
             let incoming = UnixListenerStream::new(listener);
             router.serve_with_incoming(incoming).await.unwrap();
@@ -275,5 +279,48 @@ impl LogService for Mock {
         let mut script = self.script.lock().unwrap();
         script.logs_read.push(request.into_inner());
         script.logs.pop_front().map(replay).ok_or_else(unscripted)
+    }
+}
+
+#[tonic::async_trait]
+impl ImageService for Mock {
+    type PullImageStream = Frames<proto::PullImageResponse>;
+
+    async fn pull_image(
+        &self,
+        _: Request<proto::PullImageRequest>,
+    ) -> Result<Response<Self::PullImageStream>, Status> {
+        Err(unscripted())
+    }
+
+    async fn load_image(
+        &self,
+        _: Request<Streaming<proto::LoadImageRequest>>,
+    ) -> Result<Response<proto::LoadImageResponse>, Status> {
+        Err(unscripted())
+    }
+
+    async fn list_images(
+        &self,
+        _: Request<proto::ListImagesRequest>,
+    ) -> Result<Response<proto::ListImagesResponse>, Status> {
+        Err(unscripted())
+    }
+
+    async fn get_image(
+        &self,
+        _: Request<proto::GetImageRequest>,
+    ) -> Result<Response<proto::GetImageResponse>, Status> {
+        Err(unscripted())
+    }
+
+    async fn remove_image(
+        &self,
+        request: Request<proto::RemoveImageRequest>,
+    ) -> Result<Response<proto::RemoveImageResponse>, Status> {
+        let mut script = self.script.lock().unwrap();
+        script.removed.push(request.into_inner());
+        let answer = script.removals.pop_front().ok_or_else(unscripted)?;
+        answer.map(Response::new)
     }
 }

@@ -48,6 +48,10 @@ pub(super) async fn run(global: &Global, args: &WaitArgs) -> Result<(), Failure>
         deadline: Instant::now() + limit,
         looks_once: limit.is_zero(),
     };
+    if names.is_empty() {
+        // Deletion is waited for, and there is nothing left to delete.
+        return Ok(());
+    }
     if args.any {
         let name = any::wait(&pods, &names, &conditions, limit).await?;
         return tell(&name, names_only);
