@@ -12,9 +12,9 @@ mod update;
 mod wait;
 mod watch;
 
-use std::{pin::Pin, sync::Arc};
+use std::sync::Arc;
 
-use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use futures::stream::Empty;
 use lifepod_lifecycle::{
     Pod,
     id::{PodKey, PodUid, Revision},
@@ -25,7 +25,7 @@ use tonic::{Request, Response, Status};
 pub(crate) use self::{
     cuts::Cuts,
     list::{MAX_PAGE, page_size},
-    watch::{Channels, Encoder, PodRoutes, messages},
+    watch::{Channels, Encoder, PodRoutes},
 };
 use crate::{
     error::{ApiError, Result},
@@ -82,18 +82,14 @@ impl PodService for Pods {
         reply(delete::delete(&self.0, actor, request.into_inner()).await)
     }
 
-    type WatchPodsStream =
-        Pin<Box<dyn Stream<Item = std::result::Result<proto::WatchPodsResponse, Status>> + Send>>;
+    type WatchPodsStream = Empty<std::result::Result<proto::WatchPodsResponse, Status>>;
 
     async fn watch_pods(
         &self,
-        request: Request<proto::WatchPodsRequest>,
+        _: Request<proto::WatchPodsRequest>,
     ) -> Reply<Self::WatchPodsStream> {
-        // Asked past `PodRoutes`, which serves these bytes as they are.
-        let frames = watch::open(&self.0, request.get_ref()).map_err(Status::from)?;
-        let frames = frames.map(|frames| messages(frames?));
-        let each = frames.map_ok(|messages| stream::iter(messages.into_iter().map(Ok)));
-        Ok(Response::new(each.try_flatten().boxed()))
+        let what = "`PodRoutes` serves all watches, as bytes";
+        reply(Err(ApiError::internal("WatchPods", &what)))
     }
 
     async fn wait_pod(

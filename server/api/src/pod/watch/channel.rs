@@ -25,7 +25,7 @@ use crate::{convert::meta::View, selector::Selector, shared::Shared};
 const FRAMES: usize = 512;
 const BYTES: usize = 512 << 10;
 /// Most bytes that a watcher which is behind gets at once.
-const PIECE: usize = 256 << 10;
+const PIECE: usize = 64 << 10;
 
 type Key = (u64, View);
 
@@ -181,10 +181,9 @@ impl Ring {
 
     /// Puts the frames from `first` on together; those who are behind are so by the same frames.
     fn piece(&mut self, after: Revision, first: usize) -> Next {
-        let newest = self.frames.back().map(|(revision, _)| *revision);
+        // There may be more by now, which comes with the next piece.
         if let Some(piece) = &self.piece
             && piece.after == after
-            && Some(piece.last) == newest
         {
             return Next::Frames(piece.last, piece.bytes.clone());
         }
@@ -204,5 +203,37 @@ impl Ring {
             bytes: bytes.clone(),
         });
         Next::Frames(last, bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_at_the_same_place_get_the_same_bytes() {
+        let selector = Arc::new(Selector::parse(None).unwrap());
+        let mut ring = Ring {
+            membership: Membership::unknown(selector),
+            from: Revision(0),
+            upto: Revision(4),
+            frames: VecDeque::new(),
+            bytes: 0,
+            piece: None,
+        };
+        let frame = Bytes::from(vec![7; PIECE / 2]);
+        for revision in 1..=4 {
+            ring.push(Revision(revision), frame.clone());
+        }
+        let mut piece = |after| match ring.after(Revision(after)) {
+            Next::Frames(last, bytes) => (last.0, bytes),
+            Next::Nothing(_) | Next::Behind => panic!("there is more"),
+        };
+        let (last, bytes) = piece(0);
+        assert_eq!((last, bytes.len()), (2, PIECE), "no more than a piece");
+        let (again, same) = piece(0);
+        assert_eq!(again, last);
+        assert_eq!(same.as_ptr(), bytes.as_ptr(), "put together once");
+        assert_eq!(piece(last).0, 4, "nothing is left out");
     }
 }

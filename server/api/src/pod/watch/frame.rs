@@ -18,14 +18,12 @@ use prost::{
     encoding::{WireType, encode_key, encode_varint, encoded_len_varint},
 };
 use proto::watch_pods_response::Frame;
-use tonic::Status;
 
 use crate::{
     convert::{
         meta::{Face, View, reference},
         time, transition,
     },
-    error::ApiError,
     token::Tokens,
 };
 
@@ -44,25 +42,6 @@ pub(super) fn encode(frame: Frame) -> Bytes {
     // It has room for all of it.
     let _ = message.encode(&mut out);
     out.freeze()
-}
-
-/// Reads frames back, for those who want messages.
-///
-/// # Errors
-/// They are not what [`encode`] and [`Encoder`] make.
-pub(crate) fn messages(mut frames: Bytes) -> Result<Vec<proto::WatchPodsResponse>, Status> {
-    let mut messages = Vec::new();
-    while frames.len() > PREFIX {
-        let prefix = frames.split_to(PREFIX);
-        let length = u32::from_be_bytes([prefix[1], prefix[2], prefix[3], prefix[4]]);
-        let length = frames
-            .len()
-            .min(usize::try_from(length).unwrap_or(usize::MAX));
-        let message = proto::WatchPodsResponse::decode(frames.split_to(length));
-        let message = message.map_err(|e| ApiError::internal("a frame cannot be read", &e))?;
-        messages.push(message);
-    }
-    Ok(messages)
 }
 
 fn begin(length: usize) -> BytesMut {

@@ -20,11 +20,7 @@ use lifepod_lifecycle::{Pod, id::Revision, validate::Violations};
 use lifepod_proto::v1 as proto;
 use proto::watch_pods_request::Start;
 
-pub(crate) use self::{
-    body::PodRoutes,
-    channel::Channels,
-    frame::{Encoder, messages},
-};
+pub(crate) use self::{body::PodRoutes, channel::Channels, frame::Encoder};
 use self::{
     membership::Membership,
     stream::{Frames, Stage, Watch},
@@ -73,34 +69,34 @@ pub(super) fn open(shared: &Arc<Shared>, request: &proto::WatchPodsRequest) -> R
 }
 
 fn origin(shared: &Shared, start: Option<&Start>, selector: &Arc<Selector>) -> Result<Origin> {
+    // What was before matters only to a watch that is behind its channel, and can be looked up.
+    let from = |after| Origin {
+        after,
+        snapshot: None,
+        membership: Membership::unknown(Arc::clone(selector)),
+    };
     match start {
         Some(Start::ResumeToken(token)) => {
             let after = shared.tokens.read_resume(token, selector.hash())?;
             check_position(shared, after)?;
+            Ok(from(after))
+        }
+        Some(Start::Snapshot(_)) => {
+            let snapshot = shared.engine.snapshot();
+            let mut pods = snapshot.pods;
+            pods.retain(|pod| selector.matches(pod));
             Ok(Origin {
-                after,
-                snapshot: None,
-                membership: Membership::unknown(Arc::clone(selector)),
+                after: snapshot.revision,
+                membership: Membership::known(Arc::clone(selector), &pods),
+                snapshot: Some(pods),
             })
         }
-        Some(Start::Snapshot(_)) => Ok(from_now(shared, selector, true)),
-        Some(Start::Now(_)) => Ok(from_now(shared, selector, false)),
+        Some(Start::Now(_)) => Ok(from(shared.engine.revision())),
         None => {
             let mut violations = Violations::default();
             violations.required("start", "one of resumeToken, snapshot and now");
             Err(ApiError::fields("WatchPodsRequest", violations))
         }
-    }
-}
-
-fn from_now(shared: &Shared, selector: &Arc<Selector>, with_pods: bool) -> Origin {
-    let snapshot = shared.engine.snapshot();
-    let mut pods = snapshot.pods;
-    pods.retain(|pod| selector.matches(pod));
-    Origin {
-        after: snapshot.revision,
-        membership: Membership::known(Arc::clone(selector), &pods),
-        snapshot: with_pods.then_some(pods),
     }
 }
 
