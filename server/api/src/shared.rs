@@ -34,7 +34,7 @@ pub(crate) struct Shared {
     pub frames: Encoder,
     pub channels: Channels,
     pub cuts: Cuts,
-    pub past_reads: Semaphore,
+    pub past_reads: Arc<Semaphore>,
     pub execs: Registry,
     pub started_at: Timestamp,
     /// Cancelled when the server goes down: streams end, mutations are refused.
@@ -61,7 +61,7 @@ impl Shared {
             tokens,
             face,
             cuts: Cuts::new(Instant::now),
-            past_reads: Semaphore::new(PAST_READS),
+            past_reads: Arc::new(Semaphore::new(PAST_READS)),
             execs: Registry::default(),
             started_at: now(),
             drain: CancellationToken::new(),

@@ -1,15 +1,9 @@
 //! GetPod, also as of a revision.
 
-use std::sync::Arc;
-
-use lifepod_lifecycle::{
-    Pod,
-    id::{PodKey, Revision},
-    validate::Violations,
-};
+use lifepod_lifecycle::{id::Revision, validate::Violations};
 use lifepod_proto::v1 as proto;
 
-use super::past::snapshot_at;
+use super::past::pod_at;
 use crate::{
     convert::meta::key,
     error::{ApiError, Result},
@@ -37,25 +31,6 @@ pub(super) async fn get(
         pod: Some(shared.face.full(&pod)),
         resume_token: shared.tokens.resume(position, 0),
     })
-}
-
-/// The pod of that name as of a revision, if there was one.
-///
-/// # Errors
-/// As [`snapshot_at`].
-pub(super) async fn pod_at(
-    shared: &Shared,
-    key: &PodKey,
-    revision: Revision,
-) -> Result<Option<Arc<Pod>>> {
-    let (present, seen) = shared.pod_and_position(key);
-    // It has not changed since.
-    if let Some(pod) = present.filter(|pod| pod.revision <= revision && revision <= seen) {
-        return Ok(Some(pod));
-    }
-    let past = snapshot_at(shared, revision).await?;
-    let found = past.pods.binary_search_by(|pod| pod.meta.key.cmp(key));
-    Ok(found.ok().map(|index| Arc::clone(&past.pods[index])))
 }
 
 /// # Errors

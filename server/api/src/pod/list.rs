@@ -122,7 +122,8 @@ pub(super) fn next_page(
     shown: usize,
     filter: u64,
 ) -> String {
-    shared.cuts.keep(Arc::clone(snapshot));
+    let present = || shared.engine.snapshot();
+    shared.cuts.keep(Arc::clone(snapshot), present);
     shared.tokens.page(Position {
         revision: snapshot.revision,
         offset: shown as u64,

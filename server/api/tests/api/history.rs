@@ -1,9 +1,12 @@
 //! ListPodTransitions, and pods as of a revision.
 
+use std::sync::atomic::Ordering;
+
 use lifepod_proto::v1 as proto;
+use proto::{wait_condition::Condition, wait_pod_request::Since, wait_pod_response::Outcome};
 use tonic::Code;
 
-use crate::support::{Server, eventually, failure, metadata, soon};
+use crate::support::{Server, eventually, failure, metadata, pod, soon};
 
 async fn list(
     server: &Server,
@@ -175,4 +178,112 @@ async fn pods_are_read_as_they_were() {
         (code, reason.as_str()),
         (Code::OutOfRange, "REVISION_EXPIRED")
     );
+}
+
+#[tokio::test]
+async fn a_pod_of_a_moment_ago_is_found_without_reading_the_journal() {
+    let server = Server::start().await;
+    server.runtime.stuck.store(true, Ordering::SeqCst);
+    server.create(pod("other")).await;
+    server.runtime.stuck.store(false, Ordering::SeqCst);
+    let before = server.handle.revision().0;
+    let token = server.create(pod("web")).await.resume_token;
+    let uid = server.phase("web", "Running").await;
+    let running = server.handle.revision().0;
+    server.runtime.exit(&uid, "c", 1).await;
+    server.phase("web", "Failed").await;
+
+    let get = async |name: &str, revision| {
+        let mut request = at(revision);
+        request.name = name.to_owned();
+        let got = soon(server.pods().get_pod(request)).await;
+        got.map(|got| got.into_inner().pod.unwrap().status.unwrap().phase())
+    };
+    let (_, reason, _) = failure(get("web", before).await);
+    assert_eq!(reason, "POD_NOT_FOUND", "it came later");
+    let (_, reason, _) = failure(get("none", before).await);
+    assert_eq!(reason, "POD_NOT_FOUND", "it never came");
+    assert_eq!(
+        get("web", running).await.unwrap(),
+        proto::PodPhase::Running,
+        "it has changed since"
+    );
+    assert_eq!(
+        get("other", running).await.unwrap(),
+        proto::PodPhase::Pending,
+        "it has not"
+    );
+    let delete = proto::DeletePodRequest {
+        name: "web".to_owned(),
+        ..proto::DeletePodRequest::default()
+    };
+    soon(server.pods().delete_pod(delete)).await.unwrap();
+    eventually("gone", async || server.handle.snapshot().pods.len() == 1).await;
+    let newest = server.handle.revision().0;
+    let last = get("web", newest - 3).await.unwrap();
+    assert_eq!(last, proto::PodPhase::Failed, "it is gone since");
+
+    let wait = proto::WaitPodRequest {
+        name: "web".to_owned(),
+        any_of: vec![proto::WaitCondition {
+            condition: Some(Condition::Phase(proto::PodPhase::Running.into())),
+        }],
+        since: Some(Since::ResumeToken(token)),
+        timeout: Some(prost_types::Duration::default()),
+        ..proto::WaitPodRequest::default()
+    };
+    let waited = soon(server.pods().wait_pod(wait)).await.unwrap();
+    assert!(matches!(waited.into_inner().outcome, Some(Outcome::Met(_))));
+    let reads = server.journal.reads.all.load(Ordering::SeqCst);
+    assert_eq!(reads, 0, "all of it was in memory");
+}
+
+#[tokio::test]
+async fn a_read_of_the_past_that_nobody_waits_for_counts_until_it_ends() {
+    let server = Server::start().await;
+    server.running("web").await;
+    let reads = &server.journal.reads;
+    reads.held.store(true, Ordering::SeqCst);
+    for _ in 0..3 {
+        let calls: Vec<_> = (0..4)
+            .map(|_| {
+                let mut pods = server.pods();
+                let request = proto::ListPodsRequest {
+                    revision: 1,
+                    ..proto::ListPodsRequest::default()
+                };
+                tokio::spawn(async move { pods.list_pods(request).await })
+            })
+            .collect();
+        eventually("two of them read", async || {
+            reads.now.load(Ordering::SeqCst) >= 2
+        })
+        .await;
+        calls.iter().for_each(tokio::task::JoinHandle::abort);
+        // One connection: who is answered later was heard later.
+        for _ in 0..10 {
+            listed(&server, 0).await;
+        }
+    }
+    reads.held.store(false, Ordering::SeqCst);
+    listed(&server, 1).await;
+    assert_eq!(reads.most.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_journal_that_cannot_be_read_now_may_be_later() {
+    let server = Server::start().await;
+    server.running("web").await;
+    server.journal.reads.fail.store(true, Ordering::SeqCst);
+    let request = proto::ListPodsRequest {
+        revision: 1,
+        ..proto::ListPodsRequest::default()
+    };
+    let answer = soon(server.pods().list_pods(request)).await;
+    let (code, reason, details) = failure(answer);
+    assert_eq!(
+        (code, reason.as_str()),
+        (Code::Unavailable, "STORE_UNAVAILABLE")
+    );
+    assert!(details.retry_info().is_some());
 }

@@ -17,8 +17,8 @@ use tokio::time::{Instant, sleep_until};
 
 use self::condition::{Conditions, Doom};
 use super::{
-    get::{pod_at, require_name},
-    past::check_position,
+    get::require_name,
+    past::{check_position, pod_at},
 };
 use crate::{
     convert::{meta::key, time::duration_from, transition},
@@ -105,7 +105,13 @@ impl Wait<'_> {
             Some(Since::ResumeToken(token)) => self.shared.tokens.read_resume(token, 0)?,
         };
         check_position(self.shared, at)?;
-        let present = match pod_at(self.shared, &self.key, at).await {
+        // As all that is in the journal already, read even when there is no time to wait.
+        let read = tokio::select! {
+            biased;
+            () = self.shared.drain.cancelled() => return Err(ApiError::Draining),
+            read = pod_at(self.shared, &self.key, at) => read,
+        };
+        let present = match read {
             Ok(pod) => pod.map_or(Present::Absent, Present::Pod),
             Err(ApiError::RevisionExpired { .. }) => Present::Unknown,
             Err(error) => return Err(error),
