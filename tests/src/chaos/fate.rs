@@ -1,7 +1,10 @@
 //! How a server ends.
 
 use crate::world::Dice;
-use std::{fs, path::Path, time::Duration};
+use rustix::process::Signal;
+use std::{
+    fs, os::unix::process::ExitStatusExt as _, path::Path, process::ExitStatus, time::Duration,
+};
 use tokio::time::sleep;
 
 const POLL: Duration = Duration::from_millis(2);
@@ -78,6 +81,12 @@ impl Fate {
         variables
     }
 
+    /// Whether a server that ended by itself ended as it was to: every fault that is put into it
+    /// ends it with SIGABRT, and no other end is one.
+    pub(super) fn explains(&self, end: ExitStatus) -> bool {
+        self.death != Death::Signal && end.signal() == Some(Signal::ABORT.as_raw())
+    }
+
     /// Lets the disk fail for a while, if that is to be.
     pub(super) async fn make_ill(&self, errors: &Path) {
         if let Some((error, after, during)) = self.illness {
@@ -111,4 +120,27 @@ fn is_dead(pid: u32) -> bool {
         .rsplit_once(") ")
         .map(|(_, rest)| rest.starts_with(['Z', 'X']));
     state.unwrap_or(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_fault_that_was_put_in_explains_an_end() {
+        let fate = |death| Fate {
+            death,
+            life: Duration::ZERO,
+            illness: None,
+            seed: 0,
+        };
+        let (aborted, panicked, killed) = (6, 101 << 8, 9);
+        let explains = |death, raw| fate(death).explains(ExitStatus::from_raw(raw));
+        let torn = Death::TornSync { one_in: 2 };
+        assert!(explains(torn, aborted));
+        assert!(!explains(torn, panicked));
+        assert!(!explains(torn, killed));
+        assert!(!explains(torn, 0));
+        assert!(!explains(Death::Signal, aborted));
+    }
 }

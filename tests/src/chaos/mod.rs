@@ -17,7 +17,7 @@ mod outcome;
 mod watcher;
 
 use crate::{
-    fixtures::{Daemon, Simulated},
+    fixtures::{Daemon, EndedEarly, Simulated},
     world::Dice,
 };
 use actor::Actor;
@@ -37,6 +37,8 @@ pub use outcome::Outcome;
 /// Longest wait for anything that ought to happen at once.
 const SOON: Duration = Duration::from_secs(30);
 const ACTORS: u64 = 4;
+/// What Rust says of a panic, on which a thread may end and the process go on.
+const PANIC: &str = "panicked at ";
 
 /// Time runs faster than outside, so that back-offs are lived through; what is remembered by time
 /// is remembered for the whole run. Files are small, so that they are changed and dropped often.
@@ -136,10 +138,15 @@ impl Chaos {
             .iter()
             .map(|(key, value)| (*key, &**value))
             .collect();
-        let Ok(daemon) = block_in_place(|| self.stage.start(&variables)) else {
-            // It died of its fate before it could serve.
-            self.outcome.count_death(fate);
-            return Ok(());
+        let daemon = match block_in_place(|| self.stage.start(&variables)) {
+            Ok(daemon) => daemon,
+            Err(error) => {
+                match error.downcast_ref::<EndedEarly>() {
+                    Some(end) if fate.explains(end.status) => self.outcome.count_death(fate),
+                    _ => self.outcome.note(vec![format!("{error:#}")]),
+                }
+                return Ok(());
+            }
         };
         if let Ok(client) = self.client().await {
             let pods = client.pods("");
@@ -153,13 +160,21 @@ impl Chaos {
         self.bury(daemon, fate)
     }
 
-    fn bury(&mut self, daemon: Daemon, fate: &Fate) -> Result<()> {
-        // Killed now, unless its fate was faster.
-        let alive = block_in_place(|| daemon.kill()).is_ok();
-        if alive {
-            self.outcome.kills_by_signal += 1;
-        } else {
-            self.outcome.count_death(fate);
+    /// Kills a server, unless its fate was faster.
+    fn bury(&mut self, mut daemon: Daemon, fate: &Fate) -> Result<()> {
+        let ended = block_in_place(|| daemon.end())?;
+        let log = daemon.log();
+        match ended {
+            None => self.outcome.kills_by_signal += 1,
+            Some(status) if fate.explains(status) => self.outcome.count_death(fate),
+            Some(status) => {
+                let fault = format!("the server ended by itself with {status}:\n{log}");
+                self.outcome.note(vec![fault]);
+            }
+        }
+        if log.contains(PANIC) {
+            self.outcome
+                .note(vec![format!("something in the server panicked:\n{log}")]);
         }
         let errors = self.stage.path("errors");
         if errors.exists() {

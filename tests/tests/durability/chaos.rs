@@ -15,6 +15,9 @@ async fn nothing_acknowledged_is_lost_however_a_server_ends() -> Result<()> {
     println!("{outcome}");
     ensure!(outcome.violations.is_empty(), "{outcome}");
     ensure!(outcome.kills() >= ROUNDS, "{outcome}");
+    // The seed has faults of both kinds.
+    ensure!(outcome.kills_in_commit > 0, "{outcome}");
+    ensure!(outcome.torn_syncs > 0, "{outcome}");
     ensure!(outcome.acknowledged > ROUNDS, "{outcome}");
     Ok(())
 }
