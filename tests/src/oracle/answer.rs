@@ -8,6 +8,9 @@ use serde_json::Value;
 /// The server's words for a field that Lifepod has no service for yet.
 pub(super) const NOT_YET: &str = "not supported by Lifepod yet";
 
+/// HTTP's word for a server that failed; those above it are, too.
+const FAILED: u16 = 500;
+
 /// Field and reason of a violation; how often it is told does not matter.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cause {
@@ -60,12 +63,20 @@ impl Answer {
             Code::FailedPrecondition if api.reason == reasons::UID_MISMATCH => 409,
             Code::FailedPrecondition | Code::InvalidArgument => 400,
             Code::PermissionDenied => 403,
-            _ => 500,
+            Code::Unimplemented => 405,
+            Code::ResourceExhausted => 429,
+            // Whatever the request was, this is no answer to it.
+            _ => FAILED,
         };
         Self::Refused {
             code,
             message: api.message.clone(),
         }
+    }
+
+    /// The server did not judge the request but failed over it.
+    pub(super) fn is_failure(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if *code >= FAILED)
     }
 
     /// From the manifest parser.

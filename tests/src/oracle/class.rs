@@ -40,7 +40,11 @@ pub struct Judged {
 pub(super) fn judge(id: &str, expected: &Answer, got: &Answer, intended: Intended) -> Judged {
     let too_lenient =
         matches!(got, Answer::Accepted(_)) && !matches!(expected, Answer::Accepted(_));
-    let why = || intended.iter().find(|(part, _)| id.contains(part));
+    // That the server fails is never intended.
+    let why = || {
+        let mut known = intended.iter().filter(|_| !got.is_failure());
+        known.find(|(part, _)| id.contains(part))
+    };
     let class = match (compare(expected, got), why()) {
         // A field that is refused here and accepted there is refused by name, with the reason.
         (Class::Different(how), Some((_, why))) if matches!(expected, Answer::Accepted(_)) => {
@@ -67,6 +71,9 @@ pub(super) fn judge(id: &str, expected: &Answer, got: &Answer, intended: Intende
 /// How one answer compares with the recorded one.
 pub(super) fn compare(expected: &Answer, got: &Answer) -> Class {
     match (expected, got) {
+        _ if got.is_failure() => {
+            Class::Different(format!("{} became {}", short(expected), short(got)))
+        }
         (Answer::Accepted(expected), Answer::Accepted(got)) => object::compare(expected, got),
         (Answer::Accepted(_), Answer::Invalid { causes, by_name }) if causes.is_empty() => {
             Class::RefusedByName(by_name.iter().cloned().collect())
@@ -122,5 +129,31 @@ fn short(answer: &Answer) -> String {
         Answer::Accepted(_) => "accepted".to_owned(),
         Answer::Invalid { causes, by_name } => format!("invalid {causes:?}, by name {by_name:?}"),
         Answer::Refused { code, message } => format!("{code} {message:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    fn refused(code: u16) -> Answer {
+        let message = "no".to_owned();
+        Answer::Refused { code, message }
+    }
+
+    #[test]
+    fn a_server_that_fails_has_not_refused() {
+        for expected in [refused(400), refused(500), Answer::Accepted(Value::Null)] {
+            let judged = judge("case-1", &expected, &refused(500), &[("case", "meant")]);
+            assert!(matches!(judged.class, Class::Different(_)), "{judged:?}");
+        }
+    }
+
+    #[test]
+    fn refusals_at_different_stages_are_told_apart() {
+        let class = |expected, got| compare(&refused(expected), &refused(got));
+        assert_eq!(class(400, 400), Class::Equal);
+        assert!(matches!(class(400, 409), Class::RefusedElsewhere(_)));
     }
 }

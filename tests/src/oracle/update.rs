@@ -76,7 +76,7 @@ async fn replay(client: &Client, id: &str, case: &Value) -> Result<Judged> {
         let class = step_class(&expected, &got, step, &now, &after);
         if class != Class::Equal {
             let mut verdict = judge(id, &expected, &got, intended::UPDATES);
-            verdict.class = explained(id, class, index);
+            verdict.class = explained(id, class, index, &got);
             return Ok(verdict);
         }
         now = after;
@@ -88,14 +88,14 @@ async fn replay(client: &Client, id: &str, case: &Value) -> Result<Judged> {
     })
 }
 
-fn explained(id: &str, class: Class, step: usize) -> Class {
+fn explained(id: &str, class: Class, step: usize, got: &Answer) -> Class {
     let Class::Different(how) = class else {
         return class;
     };
     let how = format!("step {step}: {how}");
     match intended::UPDATES.iter().find(|(part, _)| id.contains(part)) {
-        Some((_, why)) => Class::Explained { why, how },
-        None => Class::Different(how),
+        Some((_, why)) if !got.is_failure() => Class::Explained { why, how },
+        _ => Class::Different(how),
     }
 }
 
