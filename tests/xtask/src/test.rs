@@ -4,6 +4,7 @@ use crate::{setup, steps};
 use anyhow::Result;
 use std::{env, path::PathBuf};
 
+const SERVER: &str = "lifepod-server";
 /// Lets tests kill the server at named points.
 const FAILPOINTS: [&str; 2] = ["--features", "lifepod-server/failpoints"];
 
@@ -35,8 +36,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             .args(["test", "--locked"])
             .env("LIFEPOD_BIN_DIR", binaries());
         if args.package.is_empty() {
+            command.arg("--workspace");
+        }
+        if args.package.is_empty() || args.package.iter().any(|name| name == SERVER) {
             // The same features as above, so that the binaries under test stay what they are.
-            command.arg("--workspace").args(FAILPOINTS);
+            command.args(FAILPOINTS);
         }
         for package in &args.package {
             command.args(["--package", package]);
@@ -47,8 +51,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 /// Where cargo puts the binaries of the profile that tests use.
 fn binaries() -> PathBuf {
-    let target = env::var_os("CARGO_TARGET_DIR");
-    target
-        .map_or_else(|| steps::workspace().join("target"), PathBuf::from)
-        .join("debug")
+    let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    // Tests run in their packages' folders; a relative path is taken from the workspace's.
+    steps::workspace().join(target).join("debug")
 }
