@@ -165,29 +165,74 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::process::Command;
+    use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+    use std::{
+        io::{BufRead as _, BufReader},
+        os::unix::process::CommandExt as _,
+        process::{Child, Command, Stdio},
+    };
+    use tempfile::TempDir;
 
-    /// The script's exit code and output, by this machine's shell.
-    fn run(script: &str) -> (Option<i32>, String) {
-        let output = Command::new("sh")
-            .args(["-c", script])
-            .output()
-            .expect("a shell");
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        (output.status.code(), said)
+    /// A script that runs in this machine's shell, with a folder of its own instead of `/tmp`, and
+    /// everything it started: they end with the value.
+    struct Running {
+        shell: Child,
+        pid: Pid,
+        _folder: TempDir,
+    }
+
+    impl Running {
+        fn start(script: &str) -> Self {
+            let folder = tempfile::tempdir().expect("a folder");
+            let own = folder.path().display().to_string();
+            let shell = Command::new("sh")
+                .args(["-c", &script.replace("/tmp/", &format!("{own}/"))])
+                .stdout(Stdio::piped())
+                .process_group(0)
+                .spawn()
+                .expect("a shell");
+            Self {
+                pid: Pid::from_child(&shell),
+                shell,
+                _folder: folder,
+            }
+        }
+
+        /// Lines it has written when `enough` of them are there, or when it says no more.
+        fn said(&mut self, enough: usize) -> Vec<String> {
+            let output = self.shell.stdout.take().expect("an output");
+            let lines = BufReader::new(output).lines().take(enough);
+            lines.map(|line| line.expect("text")).collect()
+        }
+
+        fn exit_code(&mut self) -> Option<i32> {
+            self.shell.wait().expect("an end").code()
+        }
+    }
+
+    impl Drop for Running {
+        fn drop(&mut self) {
+            // The group may be empty already.
+            let _ = kill_process_group(self.pid, Signal::KILL);
+            let _ = self.shell.wait();
+        }
     }
 
     #[test]
     fn a_process_says_and_ends_as_told() {
         let script = process("run=50ms exit=3 log=\"it's; done\"", "").expect("a script");
-        assert_eq!(run(&script), (Some(3), "it's; done\n".to_owned()));
+        let mut running = Running::start(&script);
+        assert_eq!(running.said(usize::MAX), ["it's; done"]);
+        assert_eq!(running.exit_code(), Some(3));
     }
 
     #[test]
     fn it_hears_the_stop_signal() {
-        let script = process("exit-on-term=7 term=10ms", "").expect("a script");
-        let script = format!("(sleep 0.1; kill $$) & {script}");
-        assert_eq!(run(&script).0, Some(7));
+        let script = process("exit-on-term=7 term=10ms log=up", "").expect("a script");
+        let mut running = Running::start(&script);
+        assert_eq!(running.said(1), ["up"]);
+        kill_process(running.pid, Signal::TERM).expect("a signal");
+        assert_eq!(running.exit_code(), Some(7));
     }
 
     #[test]
@@ -198,13 +243,9 @@ mod tests {
 
     #[test]
     fn hooks_take_their_time_and_may_fail() {
-        assert_eq!(
-            run(&hook("pre-stop-fail", "pre-stop").expect("a script")).0,
-            Some(1)
-        );
-        assert_eq!(
-            run(&hook("exit=1", "pre-stop").expect("a script")).0,
-            Some(0)
-        );
+        for (behaviour, code) in [("pre-stop-fail", 1), ("exit=1", 0)] {
+            let script = hook(behaviour, "pre-stop").expect("a script");
+            assert_eq!(Running::start(&script).exit_code(), Some(code));
+        }
     }
 }
