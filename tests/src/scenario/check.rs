@@ -108,7 +108,7 @@ fn times_match(check: &Check, seen: &Seen<'_>, record: &Record, kind: Kind) -> R
         points.check(said).with_context(|| format!("`{said}`"))?;
     }
     for point in check.absent.iter().flatten() {
-        ensure!(!points.exists(point), "{point} has come");
+        ensure!(!points.exists(point)?, "{point} has come");
     }
     Ok(())
 }
@@ -135,6 +135,7 @@ fn last(matches: &Matches, seen: &Seen<'_>) -> String {
 }
 
 fn every(matches: &Matches, frames: &[&PodChange], wanted: bool) -> Result<()> {
+    ensure!(!frames.is_empty(), "there is no frame");
     let other = frames.iter().find(|frame| holds(matches, frame) != wanted);
     if let Some(frame) = other {
         let (at, word) = (frame.revision, if wanted { "lacks" } else { "has" });

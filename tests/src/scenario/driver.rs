@@ -4,7 +4,7 @@ mod counter;
 
 use super::record::Moment;
 use crate::{
-    fixtures::{Binaries, Daemon, Leaks, Stage, busybox},
+    fixtures::{Daemon, Leaks, Simulated, Stage, busybox},
     world::{Observer, await_no_shim_with},
 };
 use anyhow::{Context, Result, ensure};
@@ -16,7 +16,6 @@ use std::{
     sync::{Mutex, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use tempfile::TempDir;
 use tokio::task::block_in_place;
 
 /// The kernel takes namespaces and what is in them apart a little after their last process.
@@ -41,10 +40,7 @@ pub(super) struct Site {
 
 #[derive(Debug)]
 enum Ground {
-    Simulator {
-        binaries: Binaries,
-        folder: TempDir,
-    },
+    Simulator(Simulated),
     Containers {
         stage: Box<Stage>,
         leaks: Leaks,
@@ -60,20 +56,9 @@ impl Site {
     /// # Errors
     /// When it does not come up.
     pub(super) async fn simulator(config: &str) -> Result<Self> {
-        let ground = block_in_place(|| {
-            let folder = tempfile::Builder::new()
-                .prefix("lifepod-")
-                .tempdir_in(memory())?;
-            let text = format!(
-                "data_dir = \"{folder}/data\"\nsocket = \"{folder}/lifepodd.sock\"\n{config}\n\
-                 [runtime]\nkind = \"sim\"\n[runtime.sim]\ntime = \"stepped\"\n",
-                folder = folder.path().display(),
-            );
-            fs::write(folder.path().join("lifepodd.toml"), text)?;
-            let binaries = Binaries::build()?;
-            anyhow::Ok(Ground::Simulator { binaries, folder })
-        })?;
-        Self::on(ground).await
+        let more = format!("{config}\n[runtime.sim]\ntime = \"stepped\"\n");
+        let simulated = block_in_place(|| Simulated::set_up_in(&memory(), &more))?;
+        Self::on(Ground::Simulator(simulated)).await
     }
 
     /// A server for real containers; `config` is added to its configuration.
@@ -120,7 +105,7 @@ impl Site {
 
     pub(super) fn kind(&self) -> Kind {
         match self.ground {
-            Ground::Simulator { .. } => Kind::Simulator,
+            Ground::Simulator(_) => Kind::Simulator,
             Ground::Containers { .. } => Kind::Containers,
         }
     }
@@ -132,7 +117,7 @@ impl Site {
     /// Where containers ask which start of theirs this is.
     pub(super) fn counter(&self) -> String {
         match &self.ground {
-            Ground::Simulator { .. } => String::new(),
+            Ground::Simulator(_) => String::new(),
             Ground::Containers { counter, .. } => counter.url().to_owned(),
         }
     }
@@ -246,20 +231,14 @@ impl Drop for Site {
 impl Ground {
     fn start(&self) -> Result<Daemon> {
         match self {
-            Self::Simulator { binaries, folder } => {
-                let file = |name: &str| folder.path().join(name);
-                let (config, socket) = (file("lifepodd.toml"), file("lifepodd.sock"));
-                Daemon::start(binaries, &config, &socket, &file("lifepodd.log"), &[])
-            }
+            Self::Simulator(simulated) => simulated.start(&[]),
             Self::Containers { stage, .. } => stage.start_daemon(),
         }
     }
 
     fn endpoint(&self) -> String {
         match self {
-            Self::Simulator { folder, .. } => {
-                format!("unix://{}/lifepodd.sock", folder.path().display())
-            }
+            Self::Simulator(simulated) => simulated.endpoint(),
             Self::Containers { stage, .. } => stage.endpoint(),
         }
     }

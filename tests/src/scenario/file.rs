@@ -1,6 +1,6 @@
 //! A scenario as it is written.
 
-use super::{driver::Kind, pattern::Matches};
+use super::{driver::Kind, names, pattern::Matches};
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde_json::Value;
@@ -260,5 +260,6 @@ fn read(path: &Path) -> Result<Scenario> {
         !applies || !(scenario.steps.is_empty() || scenario.expect.is_empty()),
         "neither steps and expectations nor a reason for having none"
     );
+    names::check(&scenario)?;
     Ok(scenario)
 }

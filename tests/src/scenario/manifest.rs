@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 /// What a container does unless something else is said: it runs until SIGTERM, then exits with 0.
 const DEFAULT: &str = "exit-on-term=0";
-const LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
+pub(super) const LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
 const HANDLERS: [&str; 5] = ["exec", "httpGet", "tcpSocket", "grpc", "sleep"];
 
 /// Makes manifests for one world.

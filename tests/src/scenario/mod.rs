@@ -12,6 +12,7 @@ mod driver;
 mod events;
 mod file;
 mod manifest;
+mod names;
 mod pattern;
 mod points;
 mod record;
@@ -25,4 +26,4 @@ mod suite;
 
 pub use driver::Kind;
 pub use file::{Scenario, load};
-pub use suite::{Row, Verdict, run_all};
+pub use suite::{Results, Row, Verdict, run_all};

@@ -19,6 +19,66 @@ use lifepod_client::{
 };
 use serde_json::Value;
 
+const POD: [&str; 13] = [
+    "phase",
+    "reason",
+    "message",
+    "qos",
+    "ip",
+    "generation",
+    "observedGeneration",
+    "startTime",
+    "deleting",
+    "grace",
+    "finalizers",
+    "gone",
+    "label",
+];
+const OF_CONDITION: [&str; 5] = ["", "reason", "message", "generation", "since"];
+const OF_CONTAINER: [&str; 11] = [
+    "",
+    "rc",
+    "last",
+    "ready",
+    "started",
+    "message",
+    "lastMessage",
+    "stage",
+    "image",
+    "imageID",
+    "id",
+];
+const CONDITIONS: [&str; 9] = [
+    "PodScheduled",
+    "PodReadyToStartContainers",
+    "Initialized",
+    "ContainersReady",
+    "Ready",
+    "AllContainersRestarting",
+    "DisruptionTarget",
+    "PodResizePending",
+    "PodResizeInProgress",
+];
+
+/// Whether pods have a condition of that name; those of others have a `/` in it.
+pub(super) fn is_condition(name: &str) -> bool {
+    CONDITIONS.contains(&name) || name.contains('/')
+}
+
+/// Whether the frames of a pod have a field of that name.
+pub(super) fn is_field(field: &str, is_container: impl Fn(&str) -> bool) -> bool {
+    let (name, part) = field.split_once('.').unwrap_or((field, ""));
+    if field.starts_with('/') {
+        true
+    } else if POD.contains(&name) {
+        part.is_empty() != (name == "label")
+    } else if is_condition(name) {
+        OF_CONDITION.contains(&part)
+    } else {
+        is_container(name) && OF_CONTAINER.contains(&part)
+    }
+}
+
 /// The value of a field of a frame.
 pub(super) fn of_frame(frame: &PodChange, field: &str) -> String {
     match (&frame.pod, field) {
@@ -56,7 +116,7 @@ fn value(pod: &Pod, field: &str) -> String {
         "grace" => or_none(meta.deletion_grace_period_seconds),
         "label" => meta.labels.get(part).cloned().unwrap_or_else(dash),
         "finalizers" => or_dash(&meta.finalizers.join(",")),
-        _ if name.starts_with(|c: char| c.is_ascii_uppercase()) || name.contains('/') => {
+        _ if is_condition(name) => {
             let condition = status.conditions.iter().find(|c| c.r#type == name);
             condition.map_or_else(dash, |condition| of_condition(condition, part))
         }

@@ -5,7 +5,7 @@ use super::{
     file::Scenario,
     run::{Outcome, run},
 };
-use anyhow::Result;
+use anyhow::{Context as _, Result, anyhow};
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, task::JoinSet};
 
@@ -64,11 +64,17 @@ impl Row {
     }
 }
 
-/// Runs scenarios in one world; answers in the order of their numbers.
-///
-/// # Errors
-/// When the servers that many share cannot be started, or are not as they should be in the end.
-pub async fn run_all(scenarios: &[Scenario], kind: Kind) -> Result<Vec<Row>> {
+/// How many scenarios went in one world.
+#[derive(Debug, Clone)]
+pub struct Results {
+    /// In the order of their numbers.
+    pub rows: Vec<Row>,
+    /// What is wrong with the server that many shared, after the last of them.
+    pub in_the_end: Option<String>,
+}
+
+/// Runs scenarios in one world.
+pub async fn run_all(scenarios: &[Scenario], kind: Kind) -> Results {
     let mut rows = Vec::new();
     let (mut shared, mut alone) = (Vec::new(), Vec::new());
     for scenario in scenarios {
@@ -80,17 +86,26 @@ pub async fn run_all(scenarios: &[Scenario], kind: Kind) -> Result<Vec<Row>> {
             None => shared.push(scenario.clone()),
         }
     }
+    let mut in_the_end = None;
     if !shared.is_empty() {
-        rows.extend(on_one(shared).await?);
+        let (more, end) = on_one(shared).await;
+        rows.extend(more);
+        in_the_end = end.err().map(|error| format!("in the end: {error:#}"));
     }
     rows.extend(on_their_own(alone, kind).await);
     rows.sort_by_key(|row| row.number);
-    Ok(rows)
+    Results { rows, in_the_end }
 }
 
-/// All on one server.
-async fn on_one(scenarios: Vec<Scenario>) -> Result<Vec<Row>> {
-    let site = Arc::new(Site::containers("").await?);
+/// All on one server, and how that one ended.
+async fn on_one(scenarios: Vec<Scenario>) -> (Vec<Row>, Result<()>) {
+    let site = match Site::containers("").await {
+        Ok(site) => Arc::new(site),
+        Err(error) => {
+            let failed = |scenario| Row::of(scenario, Err(anyhow!("no server: {error:#}")));
+            return (scenarios.iter().map(failed).collect(), Ok(()));
+        }
+    };
     let (limit, mut tasks) = (Arc::new(Semaphore::new(PODS)), JoinSet::new());
     for scenario in scenarios {
         let (site, limit) = (Arc::clone(&site), Arc::clone(&limit));
@@ -101,10 +116,11 @@ async fn on_one(scenarios: Vec<Scenario>) -> Result<Vec<Row>> {
         });
     }
     let rows = tasks.join_all().await;
-    if let Ok(site) = Arc::try_unwrap(site) {
-        site.finish().await?;
-    }
-    Ok(rows)
+    let end = match Arc::into_inner(site).context("a scenario still uses the server") {
+        Ok(site) => site.finish().await,
+        Err(error) => Err(error),
+    };
+    (rows, end)
 }
 
 /// Each on a server of its own.

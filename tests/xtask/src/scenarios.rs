@@ -2,7 +2,7 @@
 
 use crate::{setup, steps};
 use anyhow::{Result, ensure};
-use lifepod_tests::scenario::{self, Kind, Row, Scenario, Verdict};
+use lifepod_tests::scenario::{self, Kind, Results, Scenario, Verdict};
 use std::time::{Duration, Instant};
 
 /// Run the specification's scenarios: on the simulator, and with --real on containers too
@@ -26,7 +26,7 @@ pub(crate) struct Args {
 
 /// The results of one world.
 struct Column {
-    rows: Vec<Row>,
+    results: Results,
     took: Duration,
 }
 
@@ -38,15 +38,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let simulated = (!args.only_real)
-        .then(|| runtime.block_on(column(&scenarios, Kind::Simulator)))
-        .transpose()?;
-    let real = if args.real || args.only_real {
+    let with_real = args.real || args.only_real;
+    if with_real {
         setup::ensure()?;
-        Some(runtime.block_on(column(&scenarios, Kind::Containers))?)
-    } else {
-        None
-    };
+    }
+    let column = |kind| runtime.block_on(column(&scenarios, kind));
+    let simulated = (!args.only_real).then(|| column(Kind::Simulator));
+    let real = with_real.then(|| column(Kind::Containers));
     for (index, scenario) in scenarios.iter().enumerate() {
         line(scenario, index, simulated.as_ref(), real.as_ref());
     }
@@ -60,17 +58,15 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-async fn column(scenarios: &[Scenario], kind: Kind) -> Result<Column> {
+async fn column(scenarios: &[Scenario], kind: Kind) -> Column {
     let began = Instant::now();
-    let rows = scenario::run_all(scenarios, kind).await?;
-    Ok(Column {
-        rows,
-        took: began.elapsed(),
-    })
+    let results = scenario::run_all(scenarios, kind).await;
+    let took = began.elapsed();
+    Column { results, took }
 }
 
 fn line(scenario: &Scenario, index: usize, simulated: Option<&Column>, real: Option<&Column>) {
-    let cell = |column: Option<&Column>| match column.map(|column| &column.rows[index]) {
+    let cell = |column: Option<&Column>| match column.map(|column| &column.results.rows[index]) {
         None => String::new(),
         Some(row) => match &row.verdict {
             Verdict::Passed => "pass".to_owned(),
@@ -84,7 +80,7 @@ fn line(scenario: &Scenario, index: usize, simulated: Option<&Column>, real: Opt
 }
 
 fn faults(world: &str, column: &Column, with_seen: bool) {
-    for row in &column.rows {
+    for row in &column.results.rows {
         if let Verdict::Failed(faults, seen) = &row.verdict {
             println!("\n{} on {world}:\n{}", row.number, faults.join("\n"));
             if with_seen {
@@ -92,20 +88,24 @@ fn faults(world: &str, column: &Column, with_seen: bool) {
             }
         }
     }
+    if let Some(fault) = &column.results.in_the_end {
+        println!("\n{world}, {fault}");
+    }
 }
 
 /// Prints the totals; answers how many failed.
 fn total(world: &str, column: &Column) -> usize {
-    let count = |is: fn(&Verdict) -> bool| column.rows.iter().filter(|r| is(&r.verdict)).count();
+    let rows = &column.results.rows;
+    let count = |is: fn(&Verdict) -> bool| rows.iter().filter(|row| is(&row.verdict)).count();
     let passed = count(|verdict| matches!(verdict, Verdict::Passed));
     let failed = count(|verdict| matches!(verdict, Verdict::Failed(..)));
     let skipped = count(|verdict| matches!(verdict, Verdict::Skipped(_)));
     let took = steps::short(column.took);
     println!("{world}: {passed} passed, {failed} failed, {skipped} not applicable, in {took}");
-    let mut slow: Vec<_> = column.rows.iter().collect();
+    let mut slow: Vec<_> = rows.iter().collect();
     slow.sort_by_key(|row| std::cmp::Reverse(row.took));
     let slow = slow.iter().take(5);
     let slow = slow.map(|row| format!("{} ({})", row.number, steps::short(row.took)));
     println!("{world}: slowest {}", slow.collect::<Vec<_>>().join(", "));
-    failed
+    failed + usize::from(column.results.in_the_end.is_some())
 }
