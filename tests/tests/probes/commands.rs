@@ -4,7 +4,7 @@ use anyhow::Result;
 use lifepod_tests::world::{World, await_no_process_with, container_of, word};
 use serde_json::json;
 
-use super::{container, events, is_ready, pod, restarts, running, seen};
+use super::{await_events, container, events, is_ready, pod, restarts, running, seen};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_liveness_probe_restarts_the_container() -> Result<()> {
@@ -38,8 +38,7 @@ async fn a_probe_that_takes_too_long_is_killed_with_all_it_started() -> Result<(
     });
     let text = pod("late", "Always", &[container("main", "sleep 3600", probe)]);
     running(&world, &text, "late").await?;
-    let timed_out = |text: &str| text.contains("timed out after 1s");
-    while !timed_out(&events(&world, "late").await?) {}
+    await_events(&world, "late", |text| text.contains("timed out after 1s")).await?;
     tokio::task::block_in_place(|| await_no_process_with("54321.125"))?;
     assert!(!is_ready(&world.pods().get("late").await?));
     world.finish().await

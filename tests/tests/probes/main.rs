@@ -6,13 +6,16 @@ mod hooks;
 mod messages;
 mod network;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use lifepod_client::proto::{Pod, PodPhase};
-use lifepod_tests::world::{IMAGE, World, container_of};
+use lifepod_tests::world::{IMAGE, SOON, World, container_of};
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 /// A web server on port 8080; `/there` is served, `/ready` is not yet.
 const WEB: &str = "mkdir /www; echo page > /www/there; exec httpd -f -p 8080 -h /www";
+
+const EVENTS_POLL: Duration = Duration::from_millis(100);
 
 /// A container that runs a shell script, with more fields.
 fn container(name: &str, script: &str, more: Value) -> Value {
@@ -62,6 +65,19 @@ async fn events(world: &World, name: &str) -> Result<String> {
         .ok(&["events", "--for", &format!("pod/{name}")])
         .await;
     events.context("no events")
+}
+
+/// Waits until the events of a pod are as they ought to be; they are not watched.
+async fn await_events(world: &World, name: &str, holds: fn(&str) -> bool) -> Result<()> {
+    let deadline = Instant::now() + SOON;
+    loop {
+        let events = events(world, name).await?;
+        if holds(&events) {
+            return Ok(());
+        }
+        ensure!(Instant::now() < deadline, "not in time, only:\n{events}");
+        tokio::time::sleep(EVENTS_POLL).await;
+    }
 }
 
 async fn running(world: &World, text: &str, name: &str) -> Result<()> {

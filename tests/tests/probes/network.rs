@@ -5,7 +5,7 @@ use lifepod_client::ExecOptions;
 use lifepod_tests::world::World;
 use serde_json::json;
 
-use super::{WEB, container, events, is_ready, pod, restarts, running, seen};
+use super::{WEB, await_events, container, events, is_ready, pod, restarts, running, seen};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readiness_follows_what_the_server_answers() -> Result<()> {
@@ -60,7 +60,7 @@ async fn a_container_has_started_once_its_port_is_open() -> Result<()> {
     let refused = |text: &str| {
         text.contains("Startup probe failed: dial tcp") && text.contains("connection refused")
     };
-    while !refused(&events(&world, "slow").await?) {}
+    await_events(&world, "slow", refused).await?;
     let pod = world.pods().get("slow").await?;
     assert!(!is_ready(&pod), "nothing is ready that has not started");
 
