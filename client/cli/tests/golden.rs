@@ -1,8 +1,12 @@
 //! Compares what is printed with recorded outputs of kubectl.
 //!
-//! The environment variable `LIFEPOD_KUBECTL_GOLDEN` names a directory of recordings: `states/*.json` with a `pod`, its
-//! `events`, the `outputs` of several commands and the `times` they were run at. Without it the project's own few cases
-//! in `tests/cases` stand in for them.
+//! The environment variable `LIFEPOD_KUBECTL_GOLDEN` names a directory of recordings; without it the few in `tests/cases`
+//! are taken:
+//!
+//! * `states/*.json`: a `pod`, its `events`, the `outputs` of several commands and the `times` they were run at;
+//! * `lists/*.json`: tables of the pods in `lists/_inputs.json`;
+//! * `watch/*.json`: tables that grow with the events in `watch/_script.json`;
+//! * `duration.tsv`: ages.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
@@ -11,12 +15,12 @@ mod recording;
 #[path = "golden/tables.rs"]
 mod tables;
 
-use std::{collections::BTreeMap, env, path::Path};
+use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 use lifepod_cli::{describe, events, get, render::Clock};
 use lifepod_client::manifest;
-use recording::{Recording, recordings};
+use recording::{Recording, directory, recordings};
 
 /// What a command prints for a recorded pod.
 fn printed(recording: &Recording, command: &str, clock: &Clock) -> String {
@@ -126,17 +130,14 @@ fn outputs_are_those_of_kubectl() {
     assert!(different.is_empty(), "{}", different.join("\n"));
 }
 
-/// Only with recordings: tables of many pods, tables that grow, and ages.
+/// Tables of many pods, tables that grow, and ages.
 #[test]
 fn tables_and_ages_are_those_of_kubectl() {
-    let Some(directory) = env::var_os("LIFEPOD_KUBECTL_GOLDEN") else {
-        return;
-    };
-    let directory = Path::new(&directory);
+    let directory = directory();
     let all = [
-        ("lists", tables::lists(directory)),
-        ("watches", tables::watches(directory)),
-        ("ages", tables::ages(directory)),
+        ("lists", tables::lists(&directory)),
+        ("watches", tables::watches(&directory)),
+        ("ages", tables::ages(&directory)),
     ];
     let mut different = Vec::new();
     for (what, (compared, found)) in all {

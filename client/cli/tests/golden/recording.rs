@@ -20,12 +20,14 @@ pub(crate) struct Recording {
     pub(crate) times: BTreeMap<String, (Timestamp, Timestamp)>,
 }
 
+/// Where recordings are: those that were named, or the project's own.
+pub(crate) fn directory() -> PathBuf {
+    let named = env::var_os("LIFEPOD_KUBECTL_GOLDEN").map(PathBuf::from);
+    named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases"))
+}
+
 pub(crate) fn recordings() -> Vec<Recording> {
-    let directory = match env::var_os("LIFEPOD_KUBECTL_GOLDEN") {
-        Some(path) => PathBuf::from(path).join("states"),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases"),
-    };
-    let entries = fs::read_dir(&directory)
+    let entries = fs::read_dir(directory().join("states"))
         .unwrap()
         .map(|entry| entry.unwrap().path());
     let mut paths: Vec<PathBuf> = entries
