@@ -25,7 +25,9 @@ pub struct Ran {
 }
 
 impl Cli {
-    pub(super) fn new(stage: &Stage) -> Self {
+    /// For the stage's server.
+    #[must_use]
+    pub fn new(stage: &Stage) -> Self {
         Self {
             program: stage.binaries.lifepod.clone(),
             endpoint: stage.endpoint(),

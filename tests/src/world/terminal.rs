@@ -107,18 +107,36 @@ impl Terminal {
     /// # Errors
     ///
     /// With the screen, when it does not end in time or is killed.
-    pub fn exit_code(mut self) -> Result<i32> {
+    pub fn exit_code(self) -> Result<i32> {
+        Ok(self.finish()?.0)
+    }
+
+    /// As [`Terminal::exit_code`], with everything that was shown.
+    ///
+    /// # Errors
+    ///
+    /// As [`Terminal::exit_code`].
+    pub fn finish(mut self) -> Result<(i32, String)> {
         let deadline = Instant::now() + SOON;
         loop {
             if let Some(status) = self.process.try_wait()? {
-                return status
-                    .code()
-                    .with_context(|| format!("ended with {status}"));
+                let code = status.code();
+                let code = code.with_context(|| format!("ended with {status}"))?;
+                self.read_rest();
+                return Ok((code, self.text()));
             }
             if Instant::now() >= deadline {
                 bail!("the program does not end; the screen:\n{}", self.text());
             }
             thread::sleep(POLL);
+        }
+    }
+
+    /// Reads until nobody has the terminal open any more.
+    fn read_rest(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            // It does not panic.
+            let _ = reader.join();
         }
     }
 
@@ -137,9 +155,7 @@ impl Drop for Terminal {
         // Both fail only when it has ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
-        if let Some(reader) = self.reader.take() {
-            let _ = reader.join();
-        }
+        self.read_rest();
     }
 }
 

@@ -45,7 +45,10 @@ enum Subject {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    setup::ensure()?;
+    match &args.what {
+        Subject::Start { .. } => setup::ensure_compared()?,
+        _ => setup::ensure()?,
+    }
     match &args.what {
         Subject::Start { rest } => {
             let program = ["-p", "lifepod-load", "--", "start"];

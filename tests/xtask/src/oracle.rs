@@ -1,10 +1,6 @@
 //! Lifepod's admission next to recorded answers of a Kubernetes API server.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::{env, path::PathBuf, time::Instant};
 
 use anyhow::{Context, Result, ensure};
 use lifepod_client::Client;
@@ -19,6 +15,8 @@ use crate::steps::{step, workspace};
 /// Names the recording when `--path` does not.
 const VARIABLE: &str = "LIFEPOD_ORACLE";
 const BESIDE: &str = "../shared/oracle";
+/// The few cases that the tests replay, too.
+const OWN: &str = "tests/tests/admission/recorded";
 /// Share of create cases that may be different, in percent.
 const CREATE_TOLERANCE: usize = 2;
 /// The same of sequences of changes.
@@ -31,7 +29,8 @@ const UPDATE_TOLERANCE: usize = 5;
 /// refuses without a reason being known.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Folder of the recording; LIFEPOD_ORACLE or ../shared/oracle if not given
+    /// Folder of the recording [default: LIFEPOD_ORACLE, or ../shared/oracle where there is one, or
+    /// the few cases in tests/tests/admission/recorded]
     #[arg(long)]
     path: Option<PathBuf>,
     /// Show only cases whose name contains this
@@ -40,7 +39,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let mut recording = Recording::read(&folder(args))
+    let folder = folder(args);
+    eprintln!("recording: {}", folder.display());
+    let mut recording = Recording::read(&folder)
         .context("there is nothing to compare with; name a folder with --path or LIFEPOD_ORACLE")?;
     if let Some(part) = &args.only {
         recording.creates.retain(|case| case.id.contains(part));
@@ -59,11 +60,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 fn folder(args: &Args) -> PathBuf {
-    let given = args.path.clone();
     let named = || env::var_os(VARIABLE).map(PathBuf::from);
-    given
-        .or_else(named)
-        .unwrap_or_else(|| workspace().join(Path::new(BESIDE)))
+    let beside = || Some(workspace().join(BESIDE)).filter(|folder| folder.is_dir());
+    let given = args.path.clone().or_else(named).or_else(beside);
+    given.unwrap_or_else(|| workspace().join(OWN))
 }
 
 async fn compare(endpoint: &str, recording: &Recording) -> Result<()> {

@@ -4,8 +4,8 @@ use crate::steps;
 use anyhow::{Result, bail};
 use std::{env, fs, os::unix::fs::MetadataExt, path::Path};
 
-/// Programs that tests and demo run on the host. What the whole-system tests run (nginx, their own
-/// registry) is fetched as packages and used without installing it.
+/// Programs that tests and demo run on the host. What else the whole-system tests run (nginx, the
+/// busybox of their images) is fetched as packages and used without installing it.
 const NEEDED: [Tool; 9] = [
     Tool {
         program: "nft",
@@ -63,7 +63,7 @@ const NEEDED: [Tool; 9] = [
         proof: &[],
     },
 ];
-/// Programs that `cargo xtask bench` compares with.
+/// Programs that `cargo xtask bench start` compares with and does not leave out when absent.
 const COMPARED: [Tool; 1] = [Tool {
     program: "crun",
     package: "crun",
@@ -85,17 +85,14 @@ pub(crate) struct Args {
     /// Only say what is missing
     #[arg(long)]
     check: bool,
-    /// Also what `cargo xtask bench` compares with
+    /// Also what `cargo xtask bench start` compares with
     #[arg(long)]
     bench: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let mut tools: Vec<&Tool> = NEEDED.iter().collect();
-    if args.bench {
-        tools.extend(&COMPARED);
-    }
-    let missing = missing(tools);
+    let compared = if args.bench { &COMPARED[..] } else { &[] };
+    let missing = missing(compared);
     if missing.is_empty() {
         eprintln!("everything needed is installed");
         return Ok(());
@@ -108,13 +105,22 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 /// Makes sure that tests and demo can run here.
 pub(crate) fn ensure() -> Result<()> {
+    ensure_with(&[])
+}
+
+/// Makes sure that a benchmark which compares can run here.
+pub(crate) fn ensure_compared() -> Result<()> {
+    ensure_with(&COMPARED)
+}
+
+fn ensure_with(more: &'static [Tool]) -> Result<()> {
     if !is_root() {
         bail!(
             "this makes namespaces, mounts and cgroups: run it as root\n\
              hint: sudo env \"PATH=$PATH\" cargo xtask …"
         );
     }
-    let missing = missing(NEEDED.iter().collect());
+    let missing = missing(more);
     if missing.is_empty() {
         Ok(())
     } else {
@@ -122,9 +128,11 @@ pub(crate) fn ensure() -> Result<()> {
     }
 }
 
-fn missing(tools: Vec<&'static Tool>) -> Vec<&'static Tool> {
-    tools
-        .into_iter()
+/// What is missing of the tools that are always needed, and of more.
+fn missing(more: &'static [Tool]) -> Vec<&'static Tool> {
+    NEEDED
+        .iter()
+        .chain(more)
         .filter(|tool| !is_installed(tool.program) || !is_complete(tool))
         .collect()
 }

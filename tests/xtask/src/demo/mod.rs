@@ -2,7 +2,6 @@
 //! step a person would take with the command line client.
 
 mod http;
-mod terminal;
 mod watch;
 
 use crate::{
@@ -10,7 +9,10 @@ use crate::{
     steps::{short, step, workspace},
 };
 use anyhow::{Context, Result, ensure};
-use lifepod_tests::fixtures::{Daemon, Leaks, Stage, nginx};
+use lifepod_tests::{
+    fixtures::{Daemon, Leaks, Stage, nginx},
+    world::{Cli, Terminal},
+};
 use std::{
     process::Command,
     time::{Duration, Instant},
@@ -119,8 +121,14 @@ impl Shell<'_> {
     fn type_into_shell(&self) -> Result<String> {
         let arguments = ["exec", "-it", POD, "--", "sh"];
         let started = Instant::now();
-        let typed = "cat /usr/share/message\nexit\n";
-        let text = terminal::type_into(self.command(&arguments), typed, DEADLINE)?;
+        let command = Cli::new(self.stage).on_terminal(&arguments);
+        let mut terminal = Terminal::start(command, 24, 100)?;
+        for line in ["cat /usr/share/message\n", "exit\n"] {
+            terminal.expect("# ")?;
+            terminal.type_in(line)?;
+        }
+        let (code, text) = terminal.finish()?;
+        ensure!(code == 0, "the command on the terminal ended with {code}");
         show(&arguments, &text, started.elapsed());
         Ok(text)
     }
