@@ -5,7 +5,7 @@ use crate::{
     machine::Machine,
     processes::processor_time,
     samples::Samples,
-    watch::{Bare, FIRE, Raw},
+    watch::{Bare, FIRE, Raw, at_rest},
 };
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
@@ -18,10 +18,7 @@ use std::{
     fs,
     time::{Duration, Instant},
 };
-use tokio::{
-    task::{JoinSet, block_in_place},
-    time::sleep,
-};
+use tokio::task::{JoinSet, block_in_place};
 use tonic::{
     Request,
     client::Grpc,
@@ -171,8 +168,9 @@ async fn prepare(endpoint: &str, callers: usize) -> Result<Vec<[Bytes; 2]>> {
         };
         messages.push([message("a"), message("b")]);
     }
-    // The pods must have come to rest.
-    sleep(Duration::from_millis(300)).await;
+    for caller in 0..callers {
+        at_rest(&pods, &format!("pod-{callers}-{caller}")).await?;
+    }
     Ok(messages)
 }
 

@@ -10,11 +10,11 @@ pub(crate) use bare::{Args as BareArgs, FIRE, Process as Bare, run as run_bare};
 pub(crate) use wire::Raw;
 
 use crate::{machine, samples::Samples};
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use bytes::Bytes;
 use crowd::{Crowd, Target};
 use lifepod_client::{
-    Client,
+    Client, Pods, Wait, WaitOutcome,
     proto::{self, Pod, watch_pods_request::Start},
 };
 use lifepod_tests::fixtures::{Daemon, Simulated};
@@ -49,6 +49,9 @@ pub(crate) struct Options {
 }
 
 const RATE: u64 = 100;
+const CALIBRATION: Duration = Duration::from_millis(300);
+const PAUSE: Duration = Duration::from_millis(2);
+const SETTLE: Duration = Duration::from_secs(1);
 const HOUR: i64 = 3600;
 
 /// A server that is measured, and how something is made to happen on it.
@@ -150,17 +153,13 @@ impl Contender {
         let daemon = block_in_place(|| stage.start(&[]))?;
         let endpoint = format!("http://{address}");
         let client = Client::connect(&endpoint).await?;
-        let created = client.pods("").create(pod("measured")?).await?;
-        // It must have come to rest: nothing but what is asked for may happen.
-        sleep(Duration::from_millis(300)).await;
-        let name = "measured";
-        let pod = client.pods("").get(name).await?;
-        ensure!(created.pod.metadata.is_some(), "a pod without metadata");
+        client.pods("").create(pod("measured")?).await?;
+        let pod = at_rest(&client.pods(""), "measured").await?;
         let mut contender = Self::Lifepod {
             daemon,
             target: target(endpoint),
             client,
-            pod: Box::new(pod),
+            pod,
             messages: 1,
         };
         contender.calibrate().await?;
@@ -172,7 +171,8 @@ impl Contender {
         let crowd = Crowd::gather(self.target(), 1).await?;
         let before = crowd.got().0;
         self.happen().await?;
-        sleep(Duration::from_millis(300)).await;
+        // Only time shows that no more come.
+        sleep(CALIBRATION).await;
         let made = crowd.got().0 - before;
         ensure!(made > 0, "a change makes no message");
         if let Self::Lifepod { messages, .. } = self {
@@ -228,7 +228,8 @@ impl Contender {
         let mut samples = Samples::default();
         for _ in 0..events {
             samples.add(crowd.spread(messages, self.happen()).await?);
-            sleep(Duration::from_millis(2)).await;
+            // One change is to find the machine as quiet as the other.
+            sleep(PAUSE).await;
         }
         Ok(samples)
     }
@@ -238,7 +239,8 @@ impl Contender {
         let used = || machine::kib(&format!("/proc/{}/smaps_rollup", self.pid()), "Pss");
         let before = used()?;
         let _crowd = Crowd::gather(self.target(), size).await?;
-        sleep(Duration::from_secs(1)).await;
+        // What opening them needed for a moment is given back.
+        sleep(SETTLE).await;
         Ok((used()? - before).max(0.0) / size as f64)
     }
 
@@ -280,6 +282,14 @@ impl Contender {
             block_in_place(|| daemon.stop())?;
         }
         ready(Ok(())).await
+    }
+}
+
+/// Waits until a pod is ready: from then on nothing but what is asked for happens to it.
+pub(crate) async fn at_rest(pods: &Pods, name: &str) -> Result<Box<Pod>> {
+    match pods.wait_for(name, Wait::pod_condition("Ready")).await? {
+        WaitOutcome::Met { pod: Some(pod), .. } => Ok(pod),
+        other => bail!("{name} does not come to rest: {other:?}"),
     }
 }
 

@@ -60,7 +60,7 @@ pub(super) async fn measure(
     ))
 }
 
-/// The newest revision once nothing happens any more.
+/// The newest revision once nothing happens any more, which only time shows.
 async fn at_rest(client: &Client) -> Result<u64> {
     let mut last = 0;
     loop {
