@@ -54,10 +54,7 @@ fn rule(crate_name: &str) -> Option<Rule> {
         ),
         "lifepod-client" => (&["lifepod-proto"], &[]),
         "lifepod-cli" => (&["lifepod-client"], &[]),
-        "lifepod-tests" => (
-            &["lifepod-client", "lifepod-proto", "lifepod-sim"],
-            &["lifepod-engine"],
-        ),
+        "lifepod-tests" => (&["lifepod-client", "lifepod-proto"], &["lifepod-engine"]),
         // Measures from the outside, next to the library that the shim uses.
         "lifepod-load" => (&["lifepod-client", "lifepod-tests"], &["lifepod-engine"]),
         "lifepod-xtask" => (&["lifepod-client", "lifepod-tests"], &["lifepod-engine"]),

@@ -4,8 +4,8 @@ use crate::steps;
 use anyhow::{Result, bail};
 use std::{env, fs, os::unix::fs::MetadataExt, path::Path};
 
-/// Programs that tests and demo run on the host. What else the whole-system tests run (nginx, the
-/// busybox of their images) is fetched as packages and used without installing it.
+/// Programs that tests and demo run on the host. What else the whole-system tests run (nginx, a
+/// registry of their own) is fetched as packages and used without installing it.
 const NEEDED: [Tool; 9] = [
     Tool {
         program: "nft",
