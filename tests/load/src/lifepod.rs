@@ -10,14 +10,18 @@ use lifepod_client::{
     Client, DeleteOptions, ExecOptions, Pods, manifest,
     proto::{self, PodPhase, transition_subject::Subject},
 };
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use std::{
     path::Path,
     time::{Duration, Instant, SystemTime},
 };
+use tokio::time::sleep;
 
 /// Nothing that is measured may take longer.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two kills while pods start.
+const PAUSE: Duration = Duration::from_millis(20);
 const IMAGE: &str = "busybox";
 
 /// A client and a watcher.
@@ -126,18 +130,54 @@ impl Lifepod {
     /// Kills a pod's process, found by an argument that no other has. Answers how long until the
     /// watcher saw its end: since the signal, and since the time on the exit's record.
     pub(crate) async fn kill(&mut self, name: &str, argument: &str) -> Result<[Duration; 2]> {
-        let pid = processes::with_argument(argument)?;
-        let pid = i32::try_from(pid).ok();
-        let pid = pid
-            .and_then(rustix::process::Pid::from_raw)
-            .context("odd pid")?;
+        let pid = pid_of(argument)?;
         self.observer.forget();
         let killed = Instant::now();
-        rustix::process::kill_process(pid, rustix::process::Signal::KILL)?;
-        let seen = self.ended(name).await?;
-        let recorded = finished_at(&seen).context("an exit without a time")?;
-        let since_record = seen.clock.duration_since(recorded).unwrap_or_default();
-        Ok([seen.at - killed, since_record])
+        kill_process(pid, Signal::KILL)?;
+        since(killed, &self.ended(name).await?)
+    }
+
+    /// As [`Lifepod::kill`], one victim after the other for as long as not all of the other pods
+    /// run, which are all created at once meanwhile. Victims have names and arguments.
+    pub(crate) async fn kill_while_starting(
+        &mut self,
+        victims: &[(String, String)],
+        others: Vec<proto::Pod>,
+    ) -> Result<Vec<[Duration; 2]>> {
+        let pids: Result<Vec<_>> = victims.iter().map(|(_, arg)| pid_of(arg)).collect();
+        self.observer.forget();
+        let mut missing = others.len();
+        let creations = others.into_iter().map(|pod| self.pods.create(pod));
+        let created = futures::future::try_join_all(creations);
+        let observer = &mut self.observer;
+        let kills = async {
+            let mut took = Vec::new();
+            for ((name, _), pid) in victims.iter().zip(pids?) {
+                // Spread, so that they meet every stage of the others' start.
+                sleep(PAUSE).await;
+                let killed = Instant::now();
+                kill_process(pid, Signal::KILL)?;
+                let what = format!("the end of {name}");
+                let seen = observer.until(PATIENCE, &what, |seen| {
+                    missing -= usize::from(seen.phase(PodPhase::Running));
+                    seen.pod() == name && finished_at(seen).is_some()
+                });
+                let seen = seen.await?;
+                if missing == 0 {
+                    return Ok(took);
+                }
+                took.push(since(killed, &seen)?);
+            }
+            let all_run = observer.until(PATIENCE, "all pods Running", |seen| {
+                missing -= usize::from(seen.phase(PodPhase::Running));
+                missing == 0
+            });
+            all_run.await?;
+            anyhow::Ok(took)
+        };
+        let (created, took) = tokio::join!(created, kills);
+        created?;
+        took
     }
 
     /// Deletes a pod that does not obey SIGTERM. Answers when its container ended, as the watcher
@@ -157,6 +197,19 @@ impl Lifepod {
         let what = format!("the end of {name}");
         self.observer.until(PATIENCE, &what, ended).await
     }
+}
+
+/// The process with an argument that no other has.
+fn pid_of(argument: &str) -> Result<Pid> {
+    let pid = i32::try_from(processes::with_argument(argument)?).ok();
+    pid.and_then(Pid::from_raw).context("odd pid")
+}
+
+/// How long until an end was seen: since the signal, and since the time on the exit's record.
+fn since(killed: Instant, seen: &Seen) -> Result<[Duration; 2]> {
+    let recorded = finished_at(seen).context("an exit without a time")?;
+    let since_record = seen.clock.duration_since(recorded).unwrap_or_default();
+    Ok([seen.at - killed, since_record])
 }
 
 fn finished_at(seen: &Seen) -> Option<SystemTime> {

@@ -38,7 +38,7 @@ struct Goal {
 use Of::{Middle, Number, Percentile};
 
 #[rustfmt::skip]
-const GOALS: [Goal; 17] = [
+const GOALS: [Goal; 20] = [
     Goal { id: "P1", what: "create → Running at a watcher, p50", of: Percentile("start/lifepod", 50), unit: "ms",
         anchor: Some(Percentile("start/crun", 50)), bound: 1.5, stretch: Some(0.75) },
     Goal { id: "P1", what: "create → Running at a watcher, p99", of: Percentile("start/lifepod", 99), unit: "ms",
@@ -51,6 +51,15 @@ const GOALS: [Goal; 17] = [
         anchor: None, bound: 2.0, stretch: Some(1.2) },
     Goal { id: "P2", what: "SIGKILL sent → watcher, p99", of: Percentile("exit/since the kill", 99), unit: "ms",
         anchor: None, bound: 10.0, stretch: None },
+    Goal { id: "P2", what: "exit record → watcher while a burst starts, p99",
+        of: Percentile("exit while pods start/since the record", 99), unit: "ms",
+        anchor: None, bound: 25.0, stretch: None },
+    Goal { id: "", what: "SIGKILL sent → watcher while a burst starts, p50",
+        of: Percentile("exit while pods start/since the kill", 50), unit: "ms",
+        anchor: None, bound: f64::INFINITY, stretch: None },
+    Goal { id: "P2", what: "SIGKILL sent → watcher while a burst starts, p99",
+        of: Percentile("exit while pods start/since the kill", 99), unit: "ms",
+        anchor: None, bound: 25.0, stretch: None },
     Goal { id: "P3", what: "all of a burst Running", of: Percentile("burst/lifepod", 50), unit: "ms",
         anchor: Some(Percentile("burst/crun", 50)), bound: 3.0, stretch: None },
     Goal { id: "P4", what: "delete → gone, TERM obeyed, p50", of: Percentile("remove/lifepod", 50), unit: "ms",

@@ -50,8 +50,8 @@ pub(crate) struct Options {
     /// Times that is done
     #[arg(long, default_value_t = 3)]
     bursts: u32,
-    /// Containers killed to see when it is told
-    #[arg(long, default_value_t = 100)]
+    /// Containers killed to see when it is told; as many again while a burst of pods starts
+    #[arg(long, default_value_t = 300)]
     exits: u32,
     /// Finished pods the server knows when its memory is looked at
     #[arg(long, default_value_t = 1000)]

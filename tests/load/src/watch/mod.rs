@@ -207,7 +207,7 @@ impl Contender {
             Self::Bare { channel, .. } => {
                 let mut grpc = Grpc::new(channel.clone());
                 grpc.ready().await?;
-                let path = http::uri::PathAndQuery::from_static(bare::FIRE);
+                let path = http::uri::PathAndQuery::from_static(FIRE);
                 grpc.unary(Request::new(Bytes::new()), path, Raw).await?;
             }
             Self::Lifepod { client, pod, .. } => {
