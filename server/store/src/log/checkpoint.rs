@@ -3,7 +3,10 @@
 //! It is a file of frames like a segment; the frames count entries instead of revisions, and an
 //! empty frame marks the end. It gets its name when it is complete and durable.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    io,
+    sync::{Arc, atomic::Ordering},
+};
 
 use uuid::Uuid;
 
@@ -22,8 +25,9 @@ use crate::{
 /// Bytes of entries per frame.
 const FRAME: usize = 64 << 10;
 
-/// Checkpoints kept in any case, so that damage of the newest is not the end. Older ones stay as
-/// long as history begins no later than right after them: it is read as of a revision from there.
+/// Checkpoints kept in any case, so that damage of the newest is not the end. Of the older ones
+/// the first of each segment stays as long as the segment: history is read as of a revision from
+/// there, whichever segment it begins with.
 pub(super) const KEPT: usize = 2;
 
 /// A cursor over the entries of a checkpoint that was found sound.
@@ -162,7 +166,7 @@ impl Log {
     }
 
     /// Opens the checkpoints from which the state after `revision` can be rebuilt, the nearest
-    /// first.
+    /// first. One that is removed meanwhile is passed over.
     ///
     /// # Errors
     /// Those of the disk; those of reading are for each checkpoint.
@@ -173,7 +177,11 @@ impl Log {
         let (disk, epoch) = (Arc::clone(&self.0.disk), self.epoch());
         let known = layout::checkpoints(&*disk)?;
         let fit = known.into_iter().rev().filter(move |at| *at <= revision);
-        Ok(fit.map(move |at| Checkpoint::open(&*disk, at, epoch)))
+        let open = move |at| Checkpoint::open(&*disk, at, epoch);
+        Ok(fit.map(open).filter(|opened| match opened {
+            Err(LogError::Io { source, .. }) => source.kind() != io::ErrorKind::NotFound,
+            _ => true,
+        }))
     }
 
     /// Oldest revision after which the state can be rebuilt, zero if from the beginning.
@@ -193,7 +201,7 @@ impl Log {
 
     /// Writes the state as it is after `revision`, which must be durable, and answers its size in
     /// bytes, zero if there is a newer one already. Takes as long as the disk takes; appends go on
-    /// meanwhile. Older checkpoints but one are removed.
+    /// meanwhile. Older checkpoints that are needed no longer are removed.
     ///
     /// # Errors
     /// [`LogError::Future`]; those of the disk and of `entries`, after which the checkpoint does
@@ -223,8 +231,27 @@ impl Log {
         disk.rename(&new, &path).context("rename", &path)?;
         disk.sync_dir(CHECKPOINTS).context("sync", CHECKPOINTS)?;
         self.0.checkpointed.store(revision, Ordering::Release);
-        remove_old(disk, self.oldest())?;
+        self.remove_old_checkpoints()?;
         Ok(size)
+    }
+
+    /// Removes the checkpoints that no record follows without gap, and those after the first one
+    /// of a segment.
+    pub(super) fn remove_old_checkpoints(&self) -> Result<(), LogError> {
+        let disk = &*self.0.disk;
+        let starts: Vec<u64> = self.0.segments.read().iter().map(|s| s.first()).collect();
+        let known = layout::checkpoints(disk)?;
+        let mut kept_for = 0;
+        for revision in &known[..known.len().saturating_sub(KEPT)] {
+            // Where the record after it is: the how manieth segment, zero if that is gone.
+            let segment = starts.partition_point(|first| *first <= revision + 1);
+            if segment == kept_for {
+                let path = layout::checkpoint_path(*revision);
+                disk.remove(&path).context("remove", &path)?;
+            }
+            kept_for = segment;
+        }
+        Ok(())
     }
 }
 
@@ -282,15 +309,4 @@ impl Out {
         self.frame.clear();
         Ok(())
     }
-}
-
-/// Removes the checkpoints that nothing is read from any more: no record follows them without gap.
-pub(super) fn remove_old(disk: &dyn Disk, oldest: u64) -> Result<(), LogError> {
-    let known = layout::checkpoints(disk)?;
-    let older = known.iter().rev().skip(KEPT);
-    for revision in older.filter(|revision| **revision + 1 < oldest) {
-        let path = layout::checkpoint_path(*revision);
-        disk.remove(&path).context("remove", &path)?;
-    }
-    Ok(())
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Log, Timestamp,
-    checkpoint::{self, KEPT},
+    checkpoint::KEPT,
     layout::{self, CHECKPOINTS, JOURNAL},
     segment::Segment,
 };
@@ -19,7 +19,8 @@ pub struct Retention {
     pub age: Option<Duration>,
     /// Keep at least that many revisions.
     pub revisions: Option<u64>,
-    /// Keep at most that many bytes of segments, if what must stay allows it.
+    /// Keep at most that many bytes of segments and of the checkpoints that only history needs, if
+    /// what must stay allows it.
     pub bytes: Option<u64>,
     /// Keep this revision and all after it, whatever the limits say.
     pub from: Option<u64>,
@@ -70,7 +71,7 @@ impl Log {
         }
         if removed {
             disk.sync_dir(JOURNAL).context("sync", JOURNAL)?;
-            checkpoint::remove_old(disk, done.oldest)?;
+            self.remove_old_checkpoints()?;
         }
         Ok(done)
     }
@@ -78,12 +79,15 @@ impl Log {
     /// How many of the oldest segments are not kept.
     fn droppable(&self, retention: &Retention, now: Timestamp) -> Result<usize, LogError> {
         let known = layout::checkpoints(&*self.0.disk)?;
-        let Some(recoverable) = known.get(known.len().saturating_sub(KEPT)) else {
+        let (old, newest) = known.split_at(known.len().saturating_sub(KEPT));
+        let Some(recoverable) = newest.first() else {
             return Ok(0);
         };
+        let mut states = self.sizes(old)?.into_iter().peekable();
         let needed = retention.from.unwrap_or(u64::MAX).min(recoverable + 1);
         let segments = self.0.segments.read().clone();
         let mut bytes: u64 = segments.iter().map(|segment| segment.end()).sum();
+        bytes += states.clone().map(|(_, size)| size).sum::<u64>();
         let mut droppable = 0;
         for pair in segments.windows(2) {
             let (segment, next) = (&pair[0], &pair[1]);
@@ -100,8 +104,21 @@ impl Log {
                 break;
             }
             bytes -= segment.end();
+            while let Some((_, size)) = states.next_if(|(at, _)| at + 1 < next.first()) {
+                bytes -= size;
+            }
             droppable += 1;
         }
         Ok(droppable)
+    }
+
+    /// Checkpoints with their sizes.
+    fn sizes(&self, checkpoints: &[u64]) -> Result<Vec<(u64, u64)>, LogError> {
+        let size = |at: &u64| {
+            let path = layout::checkpoint_path(*at);
+            let file = self.0.disk.open(&path).context("open", &path)?;
+            Ok((*at, file.size().context("read", &path)?))
+        };
+        checkpoints.iter().map(size).collect()
     }
 }

@@ -89,6 +89,49 @@ fn checkpoints_stay_as_long_as_history_follows_them() {
 }
 
 #[test]
+fn one_checkpoint_per_segment_is_kept_and_the_newest_two() {
+    let disk = MemDisk::new(1);
+    let mut writer = writer(&disk);
+    fill(&mut writer, 1, 100);
+    let log = writer.log();
+    for revision in 1..100 {
+        log.write_checkpoint(revision, 0, entries([b"state"]))
+            .unwrap();
+    }
+    let kept = layout::checkpoints(&disk).unwrap();
+    let starts = layout::segments(&disk).unwrap();
+    assert!(starts.len() > 5, "{starts:?}");
+    // Right before the first record of a segment: what can become the oldest one.
+    let mut expected: Vec<u64> = starts.iter().map(|first| first - 1).collect();
+    expected[0] = 1;
+    expected.retain(|revision| *revision < 98);
+    expected.extend([98, 99]);
+    assert_eq!(kept, expected);
+    let done = log.compact(&NOTHING, 0).unwrap();
+    let oldest = log.oldest_state().unwrap();
+    assert_eq!(oldest, done.oldest - 1, "all that is kept can be rebuilt");
+}
+
+#[test]
+fn a_checkpoint_that_goes_before_it_is_opened_is_passed_over() {
+    let disk = MemDisk::new(1);
+    let mut writer = writer(&disk);
+    fill(&mut writer, 1, 100);
+    let log = writer.log();
+    for revision in [30, 60, 90, 99] {
+        log.write_checkpoint(revision, 0, entries([b"state"]))
+            .unwrap();
+    }
+    let mut bases = log.checkpoints_upto(70).unwrap();
+    disk.remove(&layout::checkpoint_path(60)).unwrap();
+    assert_eq!(bases.next().unwrap().unwrap().revision(), 30);
+    assert!(bases.next().is_none());
+    let mut bases = log.checkpoints_upto(70).unwrap();
+    log.compact(&NOTHING, 0).unwrap();
+    assert!(bases.next().is_none(), "history does not reach back there");
+}
+
+#[test]
 fn nothing_is_dropped_that_recovery_needs() {
     let disk = MemDisk::new(1);
     let mut writer = writer(&disk);
@@ -164,6 +207,38 @@ fn compaction_keeps_what_the_policy_asks_for() {
         })
         .sum();
     assert!(left <= 3000 + 512, "{left} bytes left");
+    assert_eq!(read_all(log).unwrap(), filled(done.oldest, 200));
+}
+
+#[test]
+fn the_states_that_history_is_read_from_count_as_history() {
+    let disk = MemDisk::new(1);
+    let mut writer = writer(&disk);
+    fill(&mut writer, 1, 200);
+    let log = writer.log();
+    for revision in layout::segments(&disk).unwrap() {
+        log.write_checkpoint(revision, 0, entries([[0; 3000]]))
+            .unwrap();
+    }
+    log.write_checkpoint(198, 0, entries([[0; 3000]])).unwrap();
+    log.write_checkpoint(199, 0, entries([[0; 3000]])).unwrap();
+    let bounded = Retention {
+        bytes: Some(20_000),
+        ..Retention::default()
+    };
+    let size = |path: &str| disk.open(path).unwrap().size().unwrap();
+    let all = || -> u64 {
+        let segments = layout::segments(&disk).unwrap().into_iter();
+        let segments = segments.map(|first| size(&layout::segment_path(first)));
+        let states = layout::checkpoints(&disk).unwrap().into_iter().rev();
+        let states = states.skip(2).map(|at| size(&layout::checkpoint_path(at)));
+        segments.chain(states).sum()
+    };
+    let before = all();
+    let done = log.compact(&bounded, 0).unwrap();
+    let left = all();
+    assert!(before > 30_000 && left <= 20_512, "{before} then {left}");
+    assert!(left > 12_000, "no more goes than must: {left}");
     assert_eq!(read_all(log).unwrap(), filled(done.oldest, 200));
 }
 
