@@ -48,8 +48,8 @@ pub struct Update {
     /// All finalizers.
     pub finalizers: Option<Vec<String>>,
     /// The whole specification as it shall be. Images of init and regular containers,
-    /// `activeDeadlineSeconds`, `terminationGracePeriodSeconds`, appended ephemeral containers and
-    /// [`crate::spec::PodSpec::extra`] are taken from it.
+    /// `activeDeadlineSeconds`, appended ephemeral containers and [`crate::spec::PodSpec::extra`] are
+    /// taken from it.
     pub spec: Option<PodSpec>,
     /// Conditions of types that the rules do not own (readiness gates): all of them.
     pub conditions: Option<Vec<ForeignCondition>>,

@@ -116,7 +116,7 @@ pub enum CauseKind {
     GracePeriod,
     /// `activeDeadlineSeconds` ran out.
     Deadline,
-    /// Found after a restart of the server.
+    /// Found after a restart of the server or a loss of contact.
     Recovery,
 }
 

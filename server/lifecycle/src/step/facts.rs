@@ -5,6 +5,7 @@ use crate::{
     id::OpId,
     input::Fact,
     state::{Activity, Hook, Purge, Sandbox},
+    transition::{Cause, CauseKind, Observation},
 };
 
 pub(super) fn apply(cx: &mut Context<'_>, fact: &Fact) -> Applied {
@@ -63,19 +64,23 @@ pub(super) fn apply(cx: &mut Context<'_>, fact: &Fact) -> Applied {
     }
 }
 
-/// Records the ends that came together with their starts.
+/// Records an end that came together with its start or with other ends: each has its own time and
+/// was observed in its own way, so each is a revision of its own.
 pub(super) fn apply_ended(cx: &mut Context<'_>) -> Applied {
-    let mut applied = Applied::Nothing;
-    for index in 0..cx.pod.state.containers.len() {
-        let Activity::Live(instance) = &mut cx.pod.state.containers[index].activity else {
-            continue;
-        };
-        if let Some((exit, observation)) = instance.ended.take() {
-            run::finish(cx, index, exit, observation);
-            applied = Applied::Alone;
-        }
-    }
-    applied
+    let mut slots = cx.pod.state.containers.iter_mut().enumerate();
+    let next = slots.find_map(|(index, container)| match &mut container.activity {
+        Activity::Live(instance) => instance.ended.take().map(|ended| (index, ended)),
+        _ => None,
+    });
+    let Some((index, (exit, observation))) = next else {
+        return Applied::Nothing;
+    };
+    cx.cause = Cause::of(match observation {
+        Observation::Direct => CauseKind::ContainerExit,
+        Observation::RecoveredAfterRestart | Observation::Inferred => CauseKind::Recovery,
+    });
+    run::finish(cx, index, exit, observation);
+    Applied::Alone
 }
 
 fn removed(cx: &mut Context<'_>, op: OpId, purged: bool) -> Applied {

@@ -1,7 +1,7 @@
 //! The runtime or the pod's shim out of reach: a short outage freezes the status, a long one
 //! makes the phase Unknown; it is true again as soon as contact is back.
 
-use super::{Applied, context::Context};
+use super::{Applied, context::Context, probe};
 use crate::{state::Outage, status::Phase};
 
 pub(super) fn lost(cx: &mut Context<'_>, message: &str) -> Applied {
@@ -13,6 +13,7 @@ pub(super) fn lost(cx: &mut Context<'_>, message: &str) -> Applied {
         limit: cx.now + cx.settings.contact_limit,
         message: message.to_owned(),
     });
+    probe::call_off(cx);
     Applied::Kept
 }
 

@@ -102,6 +102,23 @@ pub(super) fn advance(cx: &mut Context<'_>) {
     }
 }
 
+/// Takes back the attempts in flight: whatever becomes of them now is the contact's doing and not
+/// the container's. They are made again as soon as there is contact.
+pub(super) fn call_off(cx: &mut Context<'_>) {
+    let now = cx.now;
+    for container in &mut cx.pod.state.containers {
+        let Activity::Live(instance) = &mut container.activity else {
+            continue;
+        };
+        for kind in Probes::KINDS {
+            let state = instance.probes.slot(kind).as_mut();
+            if let Some(state) = state.filter(|state| state.flight.is_some()) {
+                (state.flight, state.due) = (None, now);
+            }
+        }
+    }
+}
+
 fn slot<'c>(cx: &'c mut Context<'_>, index: usize, kind: ProbeKind) -> Option<&'c mut ProbeState> {
     match &mut cx.pod.state.containers[index].activity {
         Activity::Live(instance) => instance.probes.slot(kind).as_mut(),

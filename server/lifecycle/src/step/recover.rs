@@ -100,8 +100,10 @@ fn found(cx: &mut Context<'_>, facts: &InstanceFacts) -> bool {
 }
 
 pub(super) fn sandbox_lost(cx: &mut Context<'_>, _message: &str) -> Applied {
+    // Who says that it is gone has been in contact, and nobody is left to find contact to.
+    let restored = outage::restored(cx);
     if !matches!(cx.pod.state.sandbox, Sandbox::Ready { .. }) {
-        return Applied::Nothing;
+        return restored;
     }
     lost(cx);
     Applied::Alone

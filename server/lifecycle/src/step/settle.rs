@@ -33,7 +33,7 @@ pub(super) fn settle(cx: &mut Context<'_>) {
     let withheld = phase.is_terminal() && runs;
     if before.is_terminal() {
         phase = before;
-    } else if outage::is_over_limit(cx) {
+    } else if !ended && outage::is_over_limit(cx) {
         phase = Phase::Unknown;
         let outage = cx.pod.state.outage.as_ref();
         because = outage.map(|outage| (derive::NODE_LOST, outage.message.clone().into()));

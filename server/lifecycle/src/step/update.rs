@@ -79,19 +79,10 @@ fn note(cx: &mut Context<'_>, fields: impl IntoIterator<Item = (bool, String)>) 
 
 fn spec(cx: &mut Context<'_>, wanted: &PodSpec) -> bool {
     let mut spec = PodSpec::clone(&cx.pod.spec);
-    let mut fields = vec![
-        (
-            replace(&mut spec.active_deadline, Some(&wanted.active_deadline)),
-            "spec.activeDeadlineSeconds".to_owned(),
-        ),
-        (
-            replace(
-                &mut spec.termination_grace_period,
-                Some(&wanted.termination_grace_period),
-            ),
-            "spec.terminationGracePeriodSeconds".to_owned(),
-        ),
-    ];
+    let mut fields = vec![(
+        replace(&mut spec.active_deadline, Some(&wanted.active_deadline)),
+        "spec.activeDeadlineSeconds".to_owned(),
+    )];
     let lists = [
         (
             &mut spec.init_containers,

@@ -44,6 +44,8 @@ pub(super) struct Play {
     pub(super) pod: Pod,
     durable: Pod,
     pub(super) now: Timestamp,
+    /// The pod's timer, as the engine holds it.
+    pub(super) timer: Option<Timestamp>,
     pub(super) flying: Vec<(OpId, Action)>,
     /// Instances: how they ended, or not.
     instances: BTreeMap<Key, Option<i32>>,
@@ -57,6 +59,7 @@ impl Play {
         let World {
             pod,
             now,
+            timer,
             owed: flying,
             ..
         } = World::new(spec);
@@ -65,6 +68,7 @@ impl Play {
             model: Model::new(&pod),
             pod,
             now,
+            timer,
             flying,
             instances: BTreeMap::new(),
             sandbox: false,
@@ -118,6 +122,8 @@ impl Play {
                 let message = "shim died".into();
                 self.fact(Fact::SandboxLost { message });
             }
+            // Nobody looks after a sandbox that is gone: contact is neither lost nor found.
+            Move::Outage if !self.sandbox => {}
             Move::Outage if self.pod.state().outage.is_some() => self.fact(Fact::ContactRestored),
             Move::Outage => {
                 let message = "no answer".into();
@@ -148,8 +154,8 @@ impl Play {
     }
 
     fn wait(&mut self) {
-        if let Some(next) = self.pod.next_deadline(self.now) {
-            self.now = next;
+        if let Some(next) = self.timer.take() {
+            self.now = self.now.max(next);
             self.input(Input::Tick);
         }
     }
@@ -168,7 +174,7 @@ impl Play {
         });
         let instances = instances.collect();
         let sandbox = self.sandbox.then(Vec::new);
-        self.flying = Vec::new();
+        (self.flying, self.timer) = (Vec::new(), None);
         self.fact(Fact::Recovered { sandbox, instances });
         self.input(Input::Tick);
         let owed = self.pod.owed().into_iter();
@@ -197,6 +203,9 @@ impl Play {
             self.durable = self.pod.clone();
         } else if !verdict.kept {
             assert_eq!(before, self.pod, "an unchanged pod is unchanged");
+        }
+        if verdict.changed || verdict.kept || matches!(input, Input::Tick) {
+            self.timer = self.pod.next_deadline(self.now);
         }
         self.flying
             .retain(|(op, _)| !verdict.cancelled.contains(op));
@@ -381,7 +390,7 @@ impl Play {
             let mut inits = inits.enumerate().filter(|(_, key)| key.0.starts_with('i'));
             if self.removed {
                 return;
-            } else if self.pod.state().outage.is_some() {
+            } else if self.is_out_of_reach() {
                 self.make(Move::Outage);
             } else if let Some((index, _)) = inits.next() {
                 self.make(Move::Exit(index, 0));
@@ -396,6 +405,11 @@ impl Play {
             }
         }
         panic!("the pod comes to no rest: {:#?}", self.pod.state());
+    }
+
+    /// Whether there is somebody to find contact to again.
+    fn is_out_of_reach(&self) -> bool {
+        self.sandbox && self.pod.state().outage.is_some()
     }
 
     fn is_at_rest(&self) -> bool {
@@ -416,7 +430,7 @@ impl Play {
             if self.removed || known(self) {
                 return;
             }
-            if self.pod.state().outage.is_some() {
+            if self.is_out_of_reach() {
                 self.make(Move::Outage);
             } else if self.flying.is_empty() {
                 self.make(Move::Wait);

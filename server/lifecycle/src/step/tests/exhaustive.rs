@@ -19,7 +19,8 @@ const EXITS: u32 = 2;
 fn key(play: &Play) -> String {
     let state = play.pod.state();
     let mut key = format!(
-        "{:?} {:?} {:?} {:?} {} {} {} {}",
+        "{:?} {:?} {:?} {:?} {:?} {} {} {} {}",
+        play.timer.map(|due| due.since(play.now)),
         std::mem::discriminant(&state.sandbox),
         state.ending,
         play.pod.meta.deletion.map(|d| d.grace),

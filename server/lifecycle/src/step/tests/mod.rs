@@ -38,15 +38,19 @@ use crate::{
     state::{Class, EndReason, StopReason},
     status::{ContainerState, ContainerStatus, Stage, Truth},
     time::Timestamp,
-    transition::{Cause, ExitStatus, Observation, ProbeKind, Subject},
+    transition::{Cause, CauseKind, ExitStatus, Observation, ProbeKind, Subject, Transition},
 };
 
-/// A pod, the clock, and what it owes.
+/// A pod, the clock, its timer, and what it owes.
 struct World {
     pod: Pod,
     now: Timestamp,
+    /// Set by the pod's deadline after each look of the rules at it, and by nothing else.
+    timer: Option<Timestamp>,
     owed: Vec<(OpId, Action)>,
     log: Vec<String>,
+    /// Transitions that tell how a process ended.
+    ends: Vec<Transition>,
     removed: bool,
 }
 
@@ -129,11 +133,14 @@ impl World {
         let mut world = Self {
             pod,
             now,
+            timer: None,
             owed: Vec::new(),
             log: Vec::new(),
+            ends: Vec::new(),
             removed: false,
         };
         let verdict = world.pod.begin(&Settings::default(), now, Cause::default());
+        world.timer = world.pod.next_deadline(now);
         world.take(verdict);
         world
     }
@@ -160,6 +167,8 @@ impl World {
             };
             self.log.push(format!("{who}: {}{reason}", t.to));
         }
+        let ends = verdict.transitions.into_iter().filter(|t| t.exit.is_some());
+        self.ends.extend(ends);
         self.owed.retain(|(op, _)| !verdict.cancelled.contains(op));
         self.owed
             .extend(verdict.effects.into_iter().map(|e| (e.op, e.action)));
@@ -185,6 +194,9 @@ impl World {
         }
         if !verdict.changed {
             assert_eq!(before.status(), self.pod.status(), "no revision, no news");
+        }
+        if verdict.changed || verdict.kept || matches!(input, Input::Tick) {
+            self.timer = self.pod.next_deadline(self.now);
         }
         self.take(verdict);
     }
@@ -256,12 +268,11 @@ impl World {
 
     fn pass(&mut self, seconds: u64) {
         let end = self.now + Duration::from_secs(seconds);
-        while let Some(next) = self.pod.next_deadline(self.now).filter(|t| *t <= end) {
-            self.now = next;
+        while let Some(next) = self.timer.take_if(|due| *due <= end) {
+            self.now = self.now.max(next);
             self.input(Input::Tick);
         }
         self.now = end;
-        self.input(Input::Tick);
     }
 
     fn delete(&mut self, grace: Option<i64>) {

@@ -65,16 +65,16 @@ impl Model {
         let (status, state) = (pod.status(), pod.state());
         let terminal = |phase| matches!(phase, Phase::Succeeded | Phase::Failed);
         let out_of_reach = state.outage.as_ref().is_some_and(|o| now >= o.limit);
-        if terminal(self.phase) {
-            return self.phase;
-        } else if out_of_reach {
-            return Phase::Unknown;
-        }
         let processes = state
             .containers
             .iter()
             .any(|c| c.live().is_some() || starting(c));
         let over = state.ending.is_some() && !processes;
+        if terminal(self.phase) {
+            return self.phase;
+        } else if out_of_reach && !over {
+            return Phase::Unknown;
+        }
         let table = self.table(pod, &status, over);
         let deadline = state
             .ending

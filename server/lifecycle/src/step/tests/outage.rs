@@ -103,6 +103,63 @@ fn a_deletion_during_an_outage_is_finished_after_it() {
 }
 
 #[test]
+fn who_says_that_the_sandbox_is_gone_has_been_in_contact() {
+    for seconds in [10, 50] {
+        let mut w = running();
+        lose(&mut w);
+        w.pass(seconds);
+        let message = "shim died".into();
+        w.fact(Fact::SandboxLost { message });
+        w.sandbox();
+        w.start();
+        let status = w.pod.status();
+        assert_eq!((w.phase(), &*status.reason), ("Running", ""));
+        w.pass(50);
+        assert_eq!(w.phase(), "Running", "the outage is over");
+    }
+}
+
+#[test]
+fn an_end_that_is_told_before_the_contact_is_the_end_of_the_pod() {
+    let mut w = World::new(spec(RestartPolicy::Never, vec![container("c1")]));
+    w.sandbox();
+    w.start();
+    lose(&mut w);
+    w.pass(50);
+    assert_eq!(w.phase(), "Unknown");
+    w.exit("c1", 0);
+    assert_eq!(w.phase(), "Succeeded");
+    w.clean_up();
+    assert_eq!(w.phase(), "Succeeded");
+}
+
+#[test]
+fn an_attempt_of_a_probe_in_flight_says_nothing_once_contact_is_lost() {
+    for restored_first in [false, true] {
+        let mut c1 = container("c1");
+        c1.liveness_probe = Some(Probe {
+            failure_threshold: 1,
+            ..exec_probe()
+        });
+        let mut w = World::new(spec(RestartPolicy::Always, vec![c1]));
+        w.sandbox();
+        w.start();
+        let op = w.claim("probe", |a| is_probe(a, "c1", ProbeKind::Liveness));
+        lose(&mut w);
+        w.pass(5);
+        if restored_first {
+            w.fact(Fact::ContactRestored);
+        }
+        let outcome = failed("command timed out");
+        w.fact(Fact::ProbeFinished { op, outcome });
+        assert_eq!(w.events("Unhealthy", ""), 0);
+        w.fact(Fact::ContactRestored);
+        assert!(w.runs("c1"), "no restart is invented");
+        w.probe("c1", ProbeKind::Liveness, Outcome::Success);
+    }
+}
+
+#[test]
 fn a_container_that_vanished_is_accounted_for() {
     let mut w = running();
     let (sandbox, instances) = (Some(vec![]), vec![]);

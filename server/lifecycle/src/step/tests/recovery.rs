@@ -48,6 +48,50 @@ fn recovery_finds_exits_and_keeps_survivors() {
 }
 
 #[test]
+fn ends_that_come_together_keep_their_own_times_and_causes() {
+    let mut w = World::new(spec(
+        RestartPolicy::Never,
+        vec![container("c1"), container("c2"), container("c3")],
+    ));
+    w.sandbox();
+    for _ in 0..3 {
+        w.start();
+    }
+    let started_at = w.now;
+    w.now = w.now + Duration::from_secs(600);
+    let instance = |name: &str, after: u64| crate::input::InstanceFacts {
+        container: name.into(),
+        attempt: 0,
+        container_id: "c".into(),
+        started_at,
+        exit: Some(Exit {
+            status: ExitStatus::default(),
+            finished_at: started_at + Duration::from_secs(after),
+            message: String::new(),
+        }),
+    };
+    let (sandbox, instances) = (Some(vec![]), vec![instance("c1", 60), instance("c2", 360)]);
+    w.fact(Fact::Recovered { sandbox, instances });
+    let told: Vec<_> = w
+        .ends
+        .iter()
+        .map(|t| {
+            let after = t.occurred_at.since(started_at).as_secs();
+            (after, t.observation, t.cause.kind)
+        })
+        .collect();
+    let recovered = Observation::RecoveredAfterRestart;
+    assert_eq!(
+        told,
+        [
+            (60, recovered, CauseKind::Recovery),
+            (360, recovered, CauseKind::Recovery),
+            (600, Observation::Inferred, CauseKind::Recovery),
+        ]
+    );
+}
+
+#[test]
 fn a_sandbox_that_recovery_does_not_find_is_lost() {
     let mut w = World::new(spec(RestartPolicy::Always, vec![container("c1")]));
     w.sandbox();

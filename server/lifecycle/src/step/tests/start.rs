@@ -85,6 +85,7 @@ fn an_exit_that_overtakes_its_start_is_told_after_it() {
             "phase: Succeeded"
         ]
     );
+    assert_eq!(w.ends[0].cause.kind, CauseKind::ContainerExit);
 }
 
 #[test]
