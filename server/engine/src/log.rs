@@ -66,16 +66,18 @@ impl WatchLog {
     /// Appends one commit and wakes the readers.
     pub(crate) fn append(&self, records: &[Arc<Record>]) {
         let Some(last) = records.last() else { return };
-        {
+        // Each may be the last owner of a pod: readers do not wait until it is freed.
+        let evicted: Vec<_> = {
             let mut tail = self.tail.write();
             tail.extend(records.iter().cloned());
             let excess = tail.len().saturating_sub(self.limit);
-            tail.drain(..excess);
-        }
+            tail.drain(..excess).collect()
+        };
         self.head.send_replace(Head {
             revision: last.revision,
             open: true,
         });
+        drop(evicted);
     }
 
     /// Ends every watch once it has read what there is.

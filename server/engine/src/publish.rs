@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use lifepod_lifecycle::{
     Pod,
-    id::{PodKey, Revision},
+    id::{PodKey, PodUid, Revision},
     port::Record,
 };
 use parking_lot::RwLock;
@@ -32,8 +32,12 @@ impl Published {
             .collect();
     }
 
-    /// Applies one commit: readers see all of it or nothing.
-    pub(crate) fn apply(&self, records: &[Arc<Record>]) {
+    /// Applies one turn: readers see all of it or nothing. `kept` is bookkeeping that has no
+    /// revision of its own: events, mostly.
+    pub(crate) fn apply(&self, records: &[Arc<Record>], kept: &BTreeMap<PodUid, Arc<Pod>>) {
+        if records.is_empty() && kept.is_empty() {
+            return;
+        }
         let mut view = self.0.write();
         for record in records {
             view.revision = record.revision;
@@ -48,12 +52,7 @@ impl Published {
                 view.pods.remove(key);
             }
         }
-    }
-
-    /// Takes over bookkeeping that has no revision of its own: events, mostly.
-    pub(crate) fn keep<'p>(&self, pods: impl Iterator<Item = &'p Arc<Pod>>) {
-        let mut view = self.0.write();
-        for pod in pods.filter(|pod| pod.is_visible()) {
+        for pod in kept.values().filter(|pod| pod.is_visible()) {
             view.pods.insert(pod.meta.key.clone(), Arc::clone(pod));
         }
     }

@@ -60,11 +60,10 @@ impl Requests {
                     id: request.id,
                     fingerprint: request.fingerprint,
                 };
-                let removed = !record.pod.is_visible();
                 let committed = Committed {
+                    revision: request.newest.unwrap_or(record.pod.revision),
                     pod: record.pod,
-                    revision: record.revision,
-                    removed,
+                    removed: request.removed,
                 };
                 self.remember(&key, committed, record.committed_at);
             }

@@ -4,6 +4,7 @@ use std::{io, sync::Arc, thread};
 
 use lifepod_lifecycle::{
     Pod,
+    effect::Effect,
     id::PodUid,
     input::Fact,
     port::{Journal, KnownPod, Loaded, Runtime, RuntimeLost, StoreError},
@@ -55,7 +56,8 @@ pub struct Engine {
 
 impl Engine {
     /// Loads the journal, asks the runtime what is there, and begins to turn. Completes when
-    /// everything that ended meanwhile has been recorded and everything owed is under way.
+    /// everything that ended meanwhile has been recorded and everything owed is under way, or the
+    /// store cannot write that now: then reads are served, and the rest follows when it can.
     ///
     /// # Errors
     /// [`StartError`]; nothing was changed.
@@ -107,6 +109,7 @@ impl Engine {
             command_lane,
             report_lane,
             commands: Vec::new(),
+            owed: Vec::new(),
             stopping: None,
         };
         let (ready, started) = oneshot::channel();
@@ -213,6 +216,8 @@ struct Loop {
     report_lane: mpsc::Receiver<Report>,
     /// Commands of a turn; kept for its room.
     commands: Vec<Command>,
+    /// What was owed at the start; asked for again once what was found then is recorded.
+    owed: Vec<Effect>,
     /// When the drain ends, once a stop was asked for.
     stopping: Option<Instant>,
 }
@@ -228,60 +233,40 @@ impl Loop {
         self.close().await;
     }
 
-    /// Records what happened while nobody watched, then asks again for everything owed.
+    /// The first turn: records what happened while nobody watched and looks at every pod. If it
+    /// fails, its facts and pods come again with the next.
     async fn recover(&mut self, facts: Vec<(PodUid, Fact)>) {
-        let before: Vec<_> = self
-            .core
-            .table
-            .all()
-            .map(|pod| pod.meta.uid.clone())
-            .collect();
-        // What these turns newly ask for is dispatched by them; the rest is owed from before.
-        let owed: Vec<_> = self.core.table.all().flat_map(|pod| pod.owed()).collect();
-        let reports = facts
-            .into_iter()
-            .map(|(uid, fact)| Report::Fact { uid, fact })
-            .collect();
-        // Deadlines are taken as of the time the pods were stepped at: one that passes during the
-        // commit still fires.
-        let now = self.clock.now();
-        let mut inputs = Inputs {
-            reports,
-            due: before,
+        let pods = || self.core.table.all();
+        // What the turn newly asks for is dispatched by it; the rest is owed from before.
+        self.owed = pods().flat_map(|pod| pod.owed()).collect();
+        let reports = facts.into_iter();
+        let inputs = Inputs {
+            reports: reports
+                .map(|(uid, fact)| Report::Fact { uid, fact })
+                .collect(),
+            due: pods().map(|pod| pod.meta.uid.clone()).collect(),
             ..Inputs::default()
         };
-        // Nothing is asked for again on the word of a record that what was found contradicts.
-        while !self.core.turn(now, std::mem::take(&mut inputs)) {
-            tokio::time::sleep(self.core.config.store_retry).await;
-            while let Some(uid) = self.core.timers.pop_due(now) {
-                inputs.due.push(uid);
-            }
-        }
-        for effect in owed {
-            let still = self
-                .core
-                .table
-                .get(&effect.pod.uid)
-                .is_some_and(|pod| pod.owed().iter().any(|now| now.op == effect.op));
-            if still {
-                self.core.dispatcher.start(effect);
-            }
-        }
-        let deadlines: Vec<_> = self
-            .core
-            .table
-            .all()
-            .map(|pod| (pod.meta.uid.clone(), pod.next_deadline(now)))
-            .collect();
-        for (uid, deadline) in deadlines {
-            self.core.timers.set(&uid, deadline);
-        }
+        self.turn(inputs).await;
     }
 
     async fn turn(&mut self, inputs: Inputs) {
         let now = self.clock.now();
-        if !self.core.turn(now, inputs) {
+        if self.core.turn(now, inputs) {
+            self.ask_again();
+        } else {
             tokio::time::sleep(self.core.config.store_retry).await;
+        }
+    }
+
+    /// Asks for what was owed at the start and still is. Nothing is asked for again on the word of
+    /// a record that what was found contradicts: only after a turn that has recorded it.
+    fn ask_again(&mut self) {
+        for effect in std::mem::take(&mut self.owed) {
+            let pod = self.core.table.get(&effect.pod.uid);
+            if pod.is_some_and(|pod| pod.owed().iter().any(|now| now.op == effect.op)) {
+                self.core.dispatcher.start(effect);
+            }
         }
     }
 

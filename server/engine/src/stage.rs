@@ -9,12 +9,13 @@ use lifepod_lifecycle::{
     input::Input,
     port::{Record, RequestRecord},
     time::Timestamp,
-    transition::{Cause, CauseKind},
+    transition::Cause,
 };
 
 use crate::table::Table;
 
-/// A bound against rules that never come to rest; far above any real chain.
+/// A bound against rules that never come to rest; far above any real chain, but for the ends of
+/// containers, which are told one by one.
 const MAX_CHAIN: usize = 64;
 
 pub(crate) struct Stage<'t> {
@@ -77,48 +78,65 @@ impl<'t> Stage<'t> {
     /// Takes a verdict on `pod` and follows the rules until they rest.
     pub(crate) fn take(
         &mut self,
-        mut pod: Pod,
-        first: Verdict,
+        pod: Pod,
+        verdict: Verdict,
         cause: &Cause,
-        mut request: Option<RequestRecord>,
+        request: Option<RequestRecord>,
     ) -> Chain {
-        let (mut verdict, mut answer) = (first, None);
-        let cause = if cause.kind == CauseKind::Request {
-            cause.clone()
-        } else {
-            Cause::of(CauseKind::Rule)
-        };
-        for _ in 0..MAX_CHAIN {
-            let (more, changed) = (verdict.more, verdict.changed);
-            if changed || request.is_some() {
-                pod = self.record(pod, verdict, request.take());
-            } else if verdict.kept {
-                self.keep(&pod, verdict);
-            }
-            answer.get_or_insert_with(|| Arc::new(pod.clone()));
-            if !more {
-                break;
-            }
-            verdict = pod
+        let asked = request.is_some().then_some(self.records.len());
+        let mut more = verdict.more;
+        let pod = self.put(pod, verdict, request);
+        let mut newest = Arc::clone(&pod);
+        let mut left = MAX_CHAIN + pod.state().containers.len();
+        while more && left > 0 {
+            let mut next = Pod::clone(&newest);
+            let verdict = next
                 .step(&self.rules, self.now, &Input::Continue(cause.clone()))
                 .unwrap_or_default();
+            more = verdict.more;
+            newest = self.put(next, verdict, None);
+            left -= 1;
         }
-        let removed = !pod.is_visible() || self.get(&pod.meta.uid).is_none();
-        let revision = pod.revision;
-        Chain {
-            pod: answer.unwrap_or_else(|| Arc::new(pod)),
-            revision,
+        let removed = !newest.is_visible() || self.get(&newest.meta.uid).is_none();
+        let chain = Chain {
+            pod,
+            revision: newest.revision,
             removed,
+        };
+        if let Some(index) = asked {
+            self.note_answer(index, &chain);
+        }
+        chain
+    }
+
+    /// Completes the record of a request by what its answer says of later revisions.
+    fn note_answer(&mut self, index: usize, chain: &Chain) {
+        let record = self.records.get_mut(index).and_then(Arc::get_mut);
+        if let Some(request) = record.and_then(|record| record.request.as_mut()) {
+            request.newest = Some(chain.revision).filter(|newest| *newest != chain.pod.revision);
+            request.removed = chain.removed;
+        }
+    }
+
+    /// Takes over a pod after a step, as the verdict says.
+    fn put(&mut self, pod: Pod, verdict: Verdict, request: Option<RequestRecord>) -> Arc<Pod> {
+        if verdict.changed || request.is_some() {
+            self.record(pod, verdict, request)
+        } else if verdict.kept {
+            self.keep(pod, verdict)
+        } else {
+            Arc::new(pod)
         }
     }
 
     /// Keeps what changed of a pod without a revision: it may be lost in a crash.
-    fn keep(&mut self, pod: &Pod, verdict: Verdict) {
+    fn keep(&mut self, pod: Pod, verdict: Verdict) -> Arc<Pod> {
         let uid = pod.meta.uid.clone();
-        let stored = Arc::new(pod.clone());
+        let stored = Arc::new(pod);
         self.follow(&uid, verdict.cancelled, verdict.effects);
         self.pods.insert(uid.clone(), (Arc::clone(&stored), false));
-        self.kept.insert(uid, stored);
+        self.kept.insert(uid, Arc::clone(&stored));
+        stored
     }
 
     fn follow(&mut self, uid: &PodUid, cancelled: Vec<OpId>, effects: Vec<Effect>) {
@@ -129,33 +147,38 @@ impl<'t> Stage<'t> {
 
     /// Makes the next revision of a verdict. An answered request that changed nothing is
     /// recorded with the pod at its old revision, which watchers pass over.
-    fn record(&mut self, mut pod: Pod, verdict: Verdict, request: Option<RequestRecord>) -> Pod {
+    fn record(
+        &mut self,
+        mut pod: Pod,
+        verdict: Verdict,
+        request: Option<RequestRecord>,
+    ) -> Arc<Pod> {
         let revision = self.next;
         self.next = revision.next();
         let previous = pod.revision;
+        let (key, uid) = (pod.meta.key.clone(), pod.meta.uid.clone());
         if verdict.changed {
             pod.revision = revision;
+            self.kept.remove(&uid);
         }
-        let stored = Arc::new(pod.clone());
-        let (key, uid) = (pod.meta.key.clone(), pod.meta.uid.clone());
-        if pod.is_visible() && !verdict.removed {
+        let stored = Arc::new(pod);
+        if stored.is_visible() && !verdict.removed {
             self.names.insert(key, Some(uid.clone()));
         } else if self.named(&key).is_none_or(|known| known.meta.uid == uid) {
             self.names.insert(key, None);
         }
         self.follow(&uid, verdict.cancelled, verdict.effects);
-        self.kept.remove(&uid);
         self.pods
             .insert(uid, (Arc::clone(&stored), verdict.removed));
         self.records.push(Arc::new(Record {
             revision,
             committed_at: self.now,
-            pod: stored,
+            pod: Arc::clone(&stored),
             previous,
             removed: verdict.removed,
             transitions: verdict.transitions,
             request,
         }));
-        pod
+        stored
     }
 }

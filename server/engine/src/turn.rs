@@ -1,12 +1,12 @@
 //! One turn: step each input, commit once, publish, reply, dispatch.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use lifepod_lifecycle::{
     Pod,
     id::{PodUid, Revision},
     input::{self, Fact, Input},
-    port::{Journal, RequestRecord},
+    port::{Journal, Record, RequestRecord},
     time::Timestamp,
     transition::{Cause, CauseKind},
 };
@@ -93,23 +93,12 @@ impl Core {
         for record in &records {
             self.head = record.revision;
             self.table.apply(record);
-            if record.pod.revision != record.revision {
-                // It only answers a request: the pod and its deadline are as they were.
-                continue;
-            }
-            let deadline = if record.removed {
-                None
-            } else {
-                record.pod.next_deadline(now)
-            };
-            self.timers.set(&record.pod.meta.uid, deadline);
         }
         for pod in kept.values() {
             self.table.keep(pod);
-            self.timers.set(&pod.meta.uid, pod.next_deadline(now));
         }
-        self.published.apply(&records);
-        self.published.keep(kept.values());
+        self.set_timers(now, &records, &kept, &inputs.due);
+        self.published.apply(&records, &kept);
         self.log.append(&records);
         for (reply, key, answer) in answers {
             if let (Some(key), Ok(committed)) = (&key, &answer)
@@ -127,6 +116,25 @@ impl Core {
             self.dispatcher.start(effect);
         }
         true
+    }
+
+    /// Sets the timer of every pod that the rules have looked at, also if they found nothing to do
+    /// yet: a deadline is taken once, and the next may be another's.
+    fn set_timers(
+        &mut self,
+        now: Timestamp,
+        records: &[Arc<Record>],
+        kept: &BTreeMap<PodUid, Arc<Pod>>,
+        due: &[PodUid],
+    ) {
+        // What only answers a request leaves the pod and its deadline as they were.
+        let changed = records.iter().filter(|r| r.pod.revision == r.revision);
+        let changed = changed.map(|record| &record.pod.meta.uid);
+        for uid in changed.chain(kept.keys()).chain(due) {
+            let pod = self.table.get(uid);
+            let deadline = pod.and_then(|pod| pod.next_deadline(now));
+            self.timers.set(uid, deadline);
+        }
     }
 
     fn take_facts(&mut self, reports: Vec<Report>) -> Vec<(PodUid, Fact)> {
@@ -210,6 +218,8 @@ fn mutate(
     let record = request.as_ref().map(|key| RequestRecord {
         id: key.id.clone(),
         fingerprint: key.fingerprint,
+        newest: None,
+        removed: false,
     });
     let answer = apply(stage, now, mutation, &cause, record);
     (reply, request, answer)

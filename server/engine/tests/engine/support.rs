@@ -11,7 +11,7 @@ use std::{
 
 use lifepod_engine::{Engine, EngineConfig};
 use lifepod_lifecycle::{
-    NewPod,
+    NewPod, Settings,
     effect::{Action, Effect},
     id::{PodKey, PodUid, Revision},
     input::{Exit, Fact, ImageSource, InstanceFacts, Outcome},
@@ -31,6 +31,10 @@ pub(crate) struct MemoryJournal {
     pub records: Arc<Mutex<Vec<Arc<Record>>>>,
     pub broken: Arc<AtomicBool>,
     pub commits: Arc<AtomicUsize>,
+    /// Commits wait.
+    pub held: Arc<AtomicBool>,
+    /// Commits that have begun.
+    pub tries: Arc<AtomicUsize>,
 }
 
 impl Journal for MemoryJournal {
@@ -59,6 +63,10 @@ impl Journal for MemoryJournal {
     }
 
     fn commit(&mut self, records: &[Arc<Record>]) -> Result<(), StoreError> {
+        self.tries.fetch_add(1, Ordering::SeqCst);
+        while self.held.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         if self.broken.load(Ordering::SeqCst) {
             return Err(StoreError::Unavailable {
                 message: "disk is full".into(),
@@ -104,10 +112,17 @@ pub(crate) struct TestRuntime {
     pub instances: Mutex<Vec<InstanceFacts>>,
     /// Starts never answer.
     pub stuck: AtomicBool,
+    /// Probes never answer.
+    pub deaf: AtomicBool,
 }
 
 impl TestRuntime {
+    /// The end of the first instance of a container.
     pub(crate) async fn exit(&self, uid: &PodUid, container: &str, code: i32) {
+        self.exit_of(uid, container, 0, code).await;
+    }
+
+    pub(crate) async fn exit_of(&self, uid: &PodUid, container: &str, attempt: u32, code: i32) {
         let status = ExitStatus {
             code,
             signal: 0,
@@ -120,14 +135,24 @@ impl TestRuntime {
         };
         let fact = Fact::ContainerExited {
             container: container.into(),
-            attempt: 0,
+            attempt,
             container_id: "c".into(),
             started_at: Timestamp(1),
             exit,
             observation: Observation::Direct,
         };
+        self.tell(uid, fact).await;
+    }
+
+    pub(crate) async fn tell(&self, uid: &PodUid, fact: Fact) {
         let sink = self.sink.lock().clone().expect("recovered");
         sink.deliver(uid.clone(), fact).await;
+    }
+
+    /// How often an operation of that kind was asked for.
+    pub(crate) fn count(&self, wanted: impl Fn(&Action) -> bool) -> usize {
+        let performed = self.performed.lock();
+        performed.iter().filter(|action| wanted(action)).count()
     }
 }
 
@@ -182,13 +207,20 @@ impl Runtime for TestRuntime {
                     container_id: "c".into(),
                     at: Timestamp(1),
                 },
-                Action::StopContainer { container, .. }
-                | Action::KillContainer { container, .. } => {
-                    self.exit(&effect.pod.uid, &container, 0).await;
+                Action::StopContainer {
+                    container, attempt, ..
+                }
+                | Action::KillContainer {
+                    container, attempt, ..
+                } => {
+                    self.exit_of(&effect.pod.uid, &container, attempt, 0).await;
                     return None;
                 }
                 Action::RemoveSandbox { purge } => Fact::SandboxRemoved { op, purged: purge },
                 Action::PurgePod => Fact::PodPurged { op },
+                Action::RunProbe { .. } if self.deaf.load(Ordering::SeqCst) => {
+                    std::future::pending().await
+                }
                 Action::RunProbe { .. } => Fact::ProbeFinished {
                     op,
                     outcome: Outcome::Failure {
@@ -206,9 +238,18 @@ impl Runtime for TestRuntime {
 }
 
 pub(crate) async fn start(journal: &MemoryJournal, runtime: &Arc<TestRuntime>) -> Engine {
+    start_with(journal, runtime, Settings::default()).await
+}
+
+pub(crate) async fn start_with(
+    journal: &MemoryJournal,
+    runtime: &Arc<TestRuntime>,
+    rules: Settings,
+) -> Engine {
     let config = EngineConfig {
         tail: 8,
         store_retry: Duration::from_millis(5),
+        rules,
         ..EngineConfig::default()
     };
     let runtime: Arc<dyn Runtime> = Arc::clone(runtime) as _;

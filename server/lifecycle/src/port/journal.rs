@@ -57,6 +57,12 @@ pub struct RequestRecord {
     pub id: String,
     /// Hash of the request's content.
     pub fingerprint: u64,
+    /// Newest revision that belongs to the answer, if the rules went on after the record's own change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<Revision>,
+    /// The answer said that the pod is gone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removed: bool,
 }
 
 /// One revision: one atomic change of one pod.

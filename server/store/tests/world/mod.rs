@@ -175,6 +175,8 @@ impl World {
         record.request = Some(RequestRecord {
             id: id.into(),
             fingerprint: pod,
+            newest: None,
+            removed: false,
         });
         self.put(vec![Arc::new(record)]);
     }
