@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 
 use super::{model::Model, *};
-use crate::input::InstanceFacts;
 
 /// What is to happen next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -453,16 +452,4 @@ fn outcome(how: Move) -> Outcome {
 
 fn id(key: &Key) -> String {
     format!("{}-{}", key.0, key.1)
-}
-
-fn ended(now: Timestamp, code: i32) -> Exit {
-    let status = ExitStatus {
-        code,
-        ..ExitStatus::default()
-    };
-    Exit {
-        status,
-        finished_at: now,
-        message: String::new(),
-    }
 }

@@ -11,9 +11,7 @@ fn debugger(name: &str) -> EphemeralContainer {
 
 #[test]
 fn an_ephemeral_container_runs_once_and_counts_for_nothing() {
-    let mut w = World::new(spec(RestartPolicy::Always, vec![container("c1")]));
-    w.sandbox();
-    w.start();
+    let mut w = World::running(spec(RestartPolicy::Always, vec![container("c1")]));
     w.update(|s| s.ephemeral_containers.push(debugger("debug")));
     assert_eq!(w.pod.meta.generation, 2);
     w.start();
@@ -43,8 +41,7 @@ fn an_ephemeral_container_runs_once_and_counts_for_nothing() {
 fn an_ephemeral_container_does_not_wait_for_init_containers_nor_hold_them_up() {
     let mut s = spec(RestartPolicy::Always, vec![container("c1")]);
     s.init_containers = vec![container("i1")];
-    let mut w = World::new(s);
-    w.sandbox();
+    let mut w = World::ready(s);
     w.start();
     w.update(|s| s.ephemeral_containers.push(debugger("debug")));
     w.start();
@@ -58,8 +55,7 @@ fn an_ephemeral_container_does_not_wait_for_init_containers_nor_hold_them_up() {
         failure,
         message,
     });
-    let exit = w.exit_fact("i1", 0, 0);
-    w.fact(exit);
+    w.exit("i1", 0);
     w.start();
     assert_eq!(w.phase(), "Running");
 }

@@ -5,12 +5,8 @@ use super::*;
 #[test]
 fn post_start_blocks_running_and_later_containers() {
     let mut c1 = container("c1");
-    c1.lifecycle = Lifecycle {
-        post_start: exec(),
-        pre_stop: None,
-    };
-    let mut w = World::new(spec(RestartPolicy::Always, vec![c1, container("c2")]));
-    w.sandbox();
+    c1.lifecycle.post_start = exec();
+    let mut w = World::ready(spec(RestartPolicy::Always, vec![c1, container("c2")]));
     w.start();
     assert_eq!(w.waiting("c1").0, "ContainerCreating");
     assert_eq!(w.phase(), "Pending");
@@ -31,23 +27,11 @@ fn a_failed_post_start_kills_and_restarts() {
         post_start: exec(),
         pre_stop: exec(),
     };
-    let mut w = World::new(spec(RestartPolicy::Always, vec![c1]));
-    w.sandbox();
-    w.start();
-    let op = w.claim("hook", |a| matches!(a, Action::RunHook { .. }));
-    w.fact(Fact::HookFinished {
-        op,
-        outcome: Outcome::Failure {
-            message: "error: exit 7".into(),
-        },
-    });
+    let mut w = World::running(spec(RestartPolicy::Always, vec![c1]));
+    w.hook("c1", failed("error: exit 7"));
     assert_eq!(w.waiting("c1").0, "PostStartHookError");
-    let op = w.claim("preStop", |a| matches!(a, Action::RunHook { .. }));
-    w.fact(Fact::HookFinished {
-        op,
-        outcome: Outcome::Success,
-    });
-    w.claim("stop", |a| matches!(a, Action::StopContainer { .. }));
+    w.hook("c1", Outcome::Success);
+    w.stop("c1");
     w.exit("c1", 143);
     assert_eq!(w.waiting("c1").0, "PostStartHookError");
     w.image();
@@ -62,13 +46,8 @@ fn a_failed_post_start_kills_and_restarts() {
 #[test]
 fn a_hook_that_never_returns_is_cut_off() {
     let mut c1 = container("c1");
-    c1.lifecycle = Lifecycle {
-        post_start: None,
-        pre_stop: exec(),
-    };
-    let mut w = World::new(spec(RestartPolicy::Always, vec![c1]));
-    w.sandbox();
-    w.start();
+    c1.lifecycle.pre_stop = exec();
+    let mut w = World::running(spec(RestartPolicy::Always, vec![c1]));
     w.delete(Some(3));
     w.pass(3);
     assert!(
@@ -81,5 +60,5 @@ fn a_hook_that_never_returns_is_cut_off() {
     w.pass(1);
     assert_eq!(w.owed.len(), 1);
     w.pass(1);
-    w.claim("kill", |a| matches!(a, Action::KillContainer { .. }));
+    w.kill("c1");
 }

@@ -4,8 +4,7 @@ use super::*;
 
 #[test]
 fn a_bad_image_backs_off_and_heals() {
-    let mut w = World::new(spec(RestartPolicy::Never, vec![container("c1")]));
-    w.sandbox();
+    let mut w = World::ready(spec(RestartPolicy::Never, vec![container("c1")]));
     for delay in [10, 20] {
         let op = w.claim("image", |a| matches!(a, Action::EnsureImage { .. }));
         w.fact(Fact::ImagePulling { op });

@@ -1,7 +1,6 @@
 //! Late, repeated and unknown facts change nothing.
 
 use super::*;
-use crate::input::InstanceFacts;
 
 #[test]
 fn an_answer_to_no_operation_of_the_pod_changes_nothing() {
@@ -15,13 +14,6 @@ fn an_answer_to_no_operation_of_the_pod_changes_nothing() {
     let op = OpId(999);
     let text = || String::from("late");
     let at = w.now;
-    let stranger = |name: &str, attempt| InstanceFacts {
-        container: name.into(),
-        attempt,
-        container_id: "x".into(),
-        started_at: at,
-        exit: None,
-    };
     let facts = [
         Fact::SandboxReady { op, ips: vec![] },
         Fact::SandboxFailed {
@@ -69,10 +61,9 @@ fn an_answer_to_no_operation_of_the_pod_changes_nothing() {
         Fact::PodPurged { op },
         Fact::ContactRestored,
     ];
-    let recovered = Fact::Recovered {
-        sandbox: Some(vec![]),
-        instances: vec![stranger("nobody", 0), stranger("c2", 7)],
-    };
+    let mut later = found("c2", at, None);
+    later.attempt = 7;
+    let recovered = recovered(vec![found("nobody", at, None), later]);
     for stage in 0..6 {
         for fact in &facts {
             let before = w.pod.clone();
@@ -96,8 +87,7 @@ fn an_answer_to_no_operation_of_the_pod_changes_nothing() {
 
 #[test]
 fn an_answer_that_belongs_to_another_step_of_the_container_changes_nothing() {
-    let mut w = World::new(spec(RestartPolicy::Always, vec![container("c1")]));
-    w.sandbox();
+    let mut w = World::ready(spec(RestartPolicy::Always, vec![container("c1")]));
     let op = w.claim("image", |a| matches!(a, Action::EnsureImage { .. }));
     let (at, container_id) = (w.now, String::new());
     for fact in [
@@ -125,9 +115,7 @@ fn an_answer_that_belongs_to_another_step_of_the_container_changes_nothing() {
 
 #[test]
 fn a_grace_that_is_shorter_than_the_time_gone_ends_at_once() {
-    let mut w = World::new(spec(RestartPolicy::Always, vec![container("c1")]));
-    w.sandbox();
-    w.start();
+    let mut w = World::running(spec(RestartPolicy::Always, vec![container("c1")]));
     w.delete(Some(60));
     w.pass(30);
     w.delete(Some(10));

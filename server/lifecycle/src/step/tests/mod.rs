@@ -27,8 +27,8 @@ use crate::{
     effect::Action,
     id::{OpId, PodKey, PodUid},
     input::{
-        Command, Exit, Fact, ForeignCondition, ImageFailure, ImageSource, Input, Outcome,
-        StartFailure, Update,
+        Command, Exit, Fact, ForeignCondition, ImageFailure, ImageSource, Input, InstanceFacts,
+        Outcome, StartFailure, Update,
     },
     invariants::violations,
     spec::{
@@ -117,7 +117,64 @@ fn sidecar(name: &str) -> ContainerSpec {
     }
 }
 
+fn ended(finished_at: Timestamp, code: i32) -> Exit {
+    let status = ExitStatus {
+        code,
+        ..ExitStatus::default()
+    };
+    Exit {
+        status,
+        finished_at,
+        message: String::new(),
+    }
+}
+
+/// The first instance of a container, as the runtime finds it.
+fn found(container: &str, started_at: Timestamp, exit: Option<Exit>) -> InstanceFacts {
+    InstanceFacts {
+        container: container.into(),
+        attempt: 0,
+        container_id: "c".into(),
+        started_at,
+        exit,
+    }
+}
+
+/// What a recovery finds in a sandbox that lives.
+const fn recovered(instances: Vec<InstanceFacts>) -> Fact {
+    Fact::Recovered {
+        sandbox: Some(vec![]),
+        instances,
+    }
+}
+
+fn image_ready(op: OpId) -> Fact {
+    Fact::ImageReady {
+        op,
+        image_id: "sha256:1".into(),
+        image_ref: "app@sha256:1".into(),
+        source: ImageSource::Present,
+    }
+}
+
 impl World {
+    /// A pod whose sandbox is there.
+    fn ready(spec: PodSpec) -> Self {
+        let mut world = Self::new(spec);
+        world.sandbox();
+        world
+    }
+
+    /// A pod whose regular containers run; it has no others.
+    fn running(spec: PodSpec) -> Self {
+        let containers = spec.containers.len();
+        let mut world = Self::ready(spec);
+        for _ in 0..containers {
+            world.start();
+        }
+        world
+    }
+
     fn new(spec: PodSpec) -> Self {
         let new = NewPod {
             key: PodKey::new("default", "p"),
@@ -222,17 +279,25 @@ impl World {
 
     fn image(&mut self) {
         let op = self.claim("image", |a| matches!(a, Action::EnsureImage { .. }));
-        let (image_id, image_ref) = ("sha256:1".into(), "app@sha256:1".into());
-        self.fact(Fact::ImageReady {
+        self.fact(image_ready(op));
+    }
+
+    fn image_fails(&mut self, failure: ImageFailure) {
+        let op = self.claim("image", |a| matches!(a, Action::EnsureImage { .. }));
+        let message = "why".into();
+        self.fact(Fact::ImageFailed {
             op,
-            image_id,
-            image_ref,
-            source: ImageSource::Present,
+            failure,
+            message,
         });
     }
 
     fn start(&mut self) {
         self.image();
+        self.started();
+    }
+
+    fn started(&mut self) {
         let op = self.claim("start", |a| matches!(a, Action::StartContainer { .. }));
         self.fact(Fact::ContainerStarted {
             op,
@@ -241,27 +306,33 @@ impl World {
         });
     }
 
+    fn start_fails(&mut self, failure: StartFailure, message: &str) {
+        let op = self.claim("start", |a| matches!(a, Action::StartContainer { .. }));
+        self.fact(Fact::ContainerFailed {
+            op,
+            failure,
+            container_id: "c".into(),
+            message: message.into(),
+        });
+    }
+
+    fn lose_sandbox(&mut self) {
+        let message = "shim died".into();
+        self.fact(Fact::SandboxLost { message });
+    }
+
     fn exit(&mut self, name: &str, code: i32) {
         let attempt = self.container(name).restart_count;
         self.fact(self.exit_fact(name, attempt, code));
     }
 
     fn exit_fact(&self, name: &str, attempt: u32, code: i32) -> Fact {
-        let status = ExitStatus {
-            code,
-            signal: 0,
-            oom_killed: false,
-        };
         Fact::ContainerExited {
             container: name.into(),
             attempt,
             container_id: "c".into(),
             started_at: self.now,
-            exit: Exit {
-                status,
-                finished_at: self.now,
-                message: String::new(),
-            },
+            exit: ended(self.now, code),
             observation: Observation::Direct,
         }
     }

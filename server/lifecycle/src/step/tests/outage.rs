@@ -5,10 +5,7 @@ use super::*;
 fn running() -> World {
     let mut c1 = container("c1");
     c1.liveness_probe = Some(exec_probe());
-    let mut w = World::new(spec(RestartPolicy::Always, vec![c1]));
-    w.sandbox();
-    w.start();
-    w
+    World::running(spec(RestartPolicy::Always, vec![c1]))
 }
 
 fn lose(w: &mut World) {
@@ -50,36 +47,22 @@ fn a_long_outage_is_phase_unknown_until_contact_is_back() {
 fn what_happened_meanwhile_is_told_with_its_true_time() {
     let mut w = running();
     lose(&mut w);
-    let ended = w.now + Duration::from_secs(10);
+    let ended_at = w.now + Duration::from_secs(10);
     w.pass(60);
-    let status = ExitStatus {
-        code: 3,
-        ..ExitStatus::default()
-    };
-    let instances = vec![crate::input::InstanceFacts {
-        container: "c1".into(),
-        attempt: 0,
-        container_id: "c".into(),
-        started_at: w.now,
-        exit: Some(Exit {
-            status,
-            finished_at: ended,
-            message: String::new(),
-        }),
-    }];
-    let sandbox = Some(vec![]);
-    w.fact(Fact::Recovered { sandbox, instances });
+    let exit = ended(ended_at, 3);
+    w.fact(recovered(vec![found("c1", w.now, Some(exit))]));
     assert_eq!(w.phase(), "Running");
     w.start();
     let last = w.container("c1").last_state.unwrap();
-    assert_eq!((last.exit.status.code, last.exit.finished_at), (3, ended));
+    assert_eq!(
+        (last.exit.status.code, last.exit.finished_at),
+        (3, ended_at)
+    );
 }
 
 #[test]
 fn a_terminal_phase_stays_whatever_is_out_of_reach() {
-    let mut w = World::new(spec(RestartPolicy::Never, vec![container("c1")]));
-    w.sandbox();
-    w.start();
+    let mut w = World::running(spec(RestartPolicy::Never, vec![container("c1")]));
     w.exit("c1", 0);
     lose(&mut w);
     w.pass(100);
@@ -108,8 +91,7 @@ fn who_says_that_the_sandbox_is_gone_has_been_in_contact() {
         let mut w = running();
         lose(&mut w);
         w.pass(seconds);
-        let message = "shim died".into();
-        w.fact(Fact::SandboxLost { message });
+        w.lose_sandbox();
         w.sandbox();
         w.start();
         let status = w.pod.status();
@@ -121,9 +103,7 @@ fn who_says_that_the_sandbox_is_gone_has_been_in_contact() {
 
 #[test]
 fn an_end_that_is_told_before_the_contact_is_the_end_of_the_pod() {
-    let mut w = World::new(spec(RestartPolicy::Never, vec![container("c1")]));
-    w.sandbox();
-    w.start();
+    let mut w = World::running(spec(RestartPolicy::Never, vec![container("c1")]));
     lose(&mut w);
     w.pass(50);
     assert_eq!(w.phase(), "Unknown");
@@ -141,9 +121,7 @@ fn an_attempt_of_a_probe_in_flight_says_nothing_once_contact_is_lost() {
             failure_threshold: 1,
             ..exec_probe()
         });
-        let mut w = World::new(spec(RestartPolicy::Always, vec![c1]));
-        w.sandbox();
-        w.start();
+        let mut w = World::running(spec(RestartPolicy::Always, vec![c1]));
         let op = w.claim("probe", |a| is_probe(a, "c1", ProbeKind::Liveness));
         lose(&mut w);
         w.pass(5);
@@ -162,8 +140,7 @@ fn an_attempt_of_a_probe_in_flight_says_nothing_once_contact_is_lost() {
 #[test]
 fn a_container_that_vanished_is_accounted_for() {
     let mut w = running();
-    let (sandbox, instances) = (Some(vec![]), vec![]);
-    w.fact(Fact::Recovered { sandbox, instances });
+    w.fact(recovered(vec![]));
     w.start();
     let c1 = w.container("c1");
     let last = c1.last_state.unwrap();

@@ -7,10 +7,7 @@ use super::*;
 fn world(change: impl FnOnce(&mut ContainerSpec)) -> World {
     let mut c1 = container("c1");
     change(&mut c1);
-    let mut w = World::new(spec(RestartPolicy::Always, vec![c1]));
-    w.sandbox();
-    w.start();
-    w
+    World::running(spec(RestartPolicy::Always, vec![c1]))
 }
 
 #[test]
@@ -131,9 +128,7 @@ fn under_never_a_liveness_kill_ends_the_pod() {
         failure_threshold: 1,
         ..exec_probe()
     });
-    let mut w = World::new(spec(RestartPolicy::Never, vec![c1]));
-    w.sandbox();
-    w.start();
+    let mut w = World::running(spec(RestartPolicy::Never, vec![c1]));
     w.probe("c1", Liveness, failed(""));
     let events: Vec<_> = w.pod.events().iter().map(|e| e.message.as_str()).collect();
     assert!(
@@ -154,9 +149,7 @@ fn a_kill_by_a_probe_is_no_exit_the_rules_on_exit_codes_see() {
     });
     c1.restart_policy = Some(RestartPolicy::Never);
     c1.restart_policy_rules = vec![rule(RestartRuleAction::Restart, 137)];
-    let mut w = World::new(spec(RestartPolicy::Always, vec![c1]));
-    w.sandbox();
-    w.start();
+    let mut w = World::running(spec(RestartPolicy::Always, vec![c1]));
     w.probe("c1", Liveness, failed(""));
     w.stop("c1");
     w.exit("c1", 137);

@@ -4,74 +4,37 @@ use super::*;
 
 #[test]
 fn recovery_finds_exits_and_keeps_survivors() {
-    use crate::input::InstanceFacts;
-    let mut w = World::new(spec(
+    let mut w = World::running(spec(
         RestartPolicy::Never,
         vec![container("c1"), container("c2")],
     ));
-    w.sandbox();
-    w.start();
-    w.start();
-    let facts = |name: &str, exit| InstanceFacts {
-        container: name.into(),
-        attempt: 0,
-        container_id: "c".into(),
-        started_at: Timestamp::from_secs(1000),
-        exit,
-    };
-    let status = ExitStatus {
-        code: 4,
-        signal: 0,
-        oom_killed: false,
-    };
-    let exit = Exit {
-        status,
-        finished_at: Timestamp::from_secs(1003),
-        message: String::new(),
-    };
-    w.now = Timestamp::from_secs(1100);
-    let instances = vec![facts("c1", Some(exit)), facts("c2", None)];
-    w.fact(Fact::Recovered {
-        sandbox: Some(vec![]),
-        instances: instances.clone(),
-    });
+    let started = w.now;
+    w.now = started + Duration::from_secs(100);
+    let exit = ended(started + Duration::from_secs(3), 4);
+    let instances = vec![found("c1", started, Some(exit)), found("c2", started, None)];
+    w.fact(recovered(instances.clone()));
     let c1 = &w.pod.status().containers[0];
     assert!(matches!(&c1.state, ContainerState::Terminated(f)
         if f.exit.status.code == 4 && f.exit.finished_at == Timestamp::from_secs(1003)));
     assert_eq!(w.phase(), "Running");
     let len = w.log.len();
-    w.fact(Fact::Recovered {
-        sandbox: Some(vec![]),
-        instances,
-    });
+    w.fact(recovered(instances));
     assert_eq!(w.log.len(), len, "told twice, recorded once");
 }
 
 #[test]
 fn ends_that_come_together_keep_their_own_times_and_causes() {
-    let mut w = World::new(spec(
+    let mut w = World::running(spec(
         RestartPolicy::Never,
         vec![container("c1"), container("c2"), container("c3")],
     ));
-    w.sandbox();
-    for _ in 0..3 {
-        w.start();
-    }
     let started_at = w.now;
     w.now = w.now + Duration::from_secs(600);
-    let instance = |name: &str, after: u64| crate::input::InstanceFacts {
-        container: name.into(),
-        attempt: 0,
-        container_id: "c".into(),
-        started_at,
-        exit: Some(Exit {
-            status: ExitStatus::default(),
-            finished_at: started_at + Duration::from_secs(after),
-            message: String::new(),
-        }),
+    let ran = |name: &str, seconds| {
+        let exit = ended(started_at + Duration::from_secs(seconds), 0);
+        found(name, started_at, Some(exit))
     };
-    let (sandbox, instances) = (Some(vec![]), vec![instance("c1", 60), instance("c2", 360)]);
-    w.fact(Fact::Recovered { sandbox, instances });
+    w.fact(recovered(vec![ran("c1", 60), ran("c2", 360)]));
     let told: Vec<_> = w
         .ends
         .iter()
@@ -80,12 +43,12 @@ fn ends_that_come_together_keep_their_own_times_and_causes() {
             (after, t.observation, t.cause.kind)
         })
         .collect();
-    let recovered = Observation::RecoveredAfterRestart;
+    let read = Observation::RecoveredAfterRestart;
     assert_eq!(
         told,
         [
-            (60, recovered, CauseKind::Recovery),
-            (360, recovered, CauseKind::Recovery),
+            (60, read, CauseKind::Recovery),
+            (360, read, CauseKind::Recovery),
             (600, Observation::Inferred, CauseKind::Recovery),
         ]
     );
@@ -93,9 +56,7 @@ fn ends_that_come_together_keep_their_own_times_and_causes() {
 
 #[test]
 fn a_sandbox_that_recovery_does_not_find_is_lost() {
-    let mut w = World::new(spec(RestartPolicy::Always, vec![container("c1")]));
-    w.sandbox();
-    w.start();
+    let mut w = World::running(spec(RestartPolicy::Always, vec![container("c1")]));
     let (sandbox, instances) = (None, Vec::new());
     w.fact(Fact::Recovered { sandbox, instances });
     assert_eq!(w.events("SandboxChanged", "Pod sandbox changed"), 1);
@@ -108,13 +69,11 @@ fn a_sandbox_that_recovery_does_not_find_is_lost() {
 fn a_new_sandbox_begins_with_the_init_containers_without_back_off() {
     let mut s = spec(RestartPolicy::Always, vec![container("c1")]);
     s.init_containers = vec![container("i1"), sidecar("s1")];
-    let mut w = World::new(s);
-    w.sandbox();
+    let mut w = World::ready(s);
     for round in 0..3 {
         w.start();
         assert_eq!(w.phase(), "Pending", "while an init container runs");
-        let exit = w.exit_fact("i1", round, 0);
-        w.fact(exit);
+        w.exit("i1", 0);
         w.start();
         if round > 1 {
             assert_eq!(w.waiting("c1").0, "CrashLoopBackOff");
@@ -122,8 +81,7 @@ fn a_new_sandbox_begins_with_the_init_containers_without_back_off() {
         }
         w.start();
         assert_eq!(w.phase(), "Running");
-        let message = String::new();
-        w.fact(Fact::SandboxLost { message });
+        w.lose_sandbox();
         assert_eq!(w.waiting("i1").0, "PodInitializing");
         w.sandbox();
     }
@@ -136,12 +94,8 @@ fn a_new_sandbox_begins_with_the_init_containers_without_back_off() {
 
 #[test]
 fn a_lost_sandbox_is_made_again() {
-    let mut w = World::new(spec(RestartPolicy::Always, vec![container("c1")]));
-    w.sandbox();
-    w.start();
-    w.fact(Fact::SandboxLost {
-        message: "shim died".into(),
-    });
+    let mut w = World::running(spec(RestartPolicy::Always, vec![container("c1")]));
+    w.lose_sandbox();
     assert!(
         w.log
             .contains(&"c1#0: Exited(ContainerStatusUnknown)".to_owned())
@@ -156,12 +110,8 @@ fn a_lost_sandbox_is_made_again() {
 
 #[test]
 fn a_lost_sandbox_ends_a_pod_that_never_restarts() {
-    let mut w = World::new(spec(RestartPolicy::Never, vec![container("c1")]));
-    w.sandbox();
-    w.start();
-    w.fact(Fact::SandboxLost {
-        message: "shim died".into(),
-    });
+    let mut w = World::running(spec(RestartPolicy::Never, vec![container("c1")]));
+    w.lose_sandbox();
     assert_eq!(w.phase(), "Failed");
     w.clean_up();
     assert!(w.owed.is_empty());
@@ -171,25 +121,15 @@ fn a_lost_sandbox_ends_a_pod_that_never_restarts() {
 fn a_sandbox_lost_during_a_pull_begins_again_with_the_init_containers() {
     let mut s = spec(RestartPolicy::Always, vec![container("c1")]);
     s.init_containers = vec![container("i1")];
-    let mut w = World::new(s);
-    w.sandbox();
+    let mut w = World::ready(s);
     w.start();
-    let exit = w.exit_fact("i1", 0, 0);
-    w.fact(exit);
+    w.exit("i1", 0);
     let op = w.claim(
         "image of c1",
         |a| matches!(a, Action::EnsureImage { container } if container == "c1"),
     );
-    w.fact(Fact::SandboxLost {
-        message: "shim died".into(),
-    });
-    let (image_id, image_ref) = ("i".into(), "r".into());
-    w.fact(Fact::ImageReady {
-        op,
-        image_id,
-        image_ref,
-        source: ImageSource::Present,
-    });
+    w.lose_sandbox();
+    w.fact(image_ready(op));
     w.sandbox();
     w.claim(
         "image of i1",

@@ -4,9 +4,7 @@ use super::*;
 
 #[test]
 fn a_crashing_container_backs_off_as_the_kubelet_does() {
-    let mut w = World::new(spec(RestartPolicy::Always, vec![container("c1")]));
-    w.sandbox();
-    w.start();
+    let mut w = World::running(spec(RestartPolicy::Always, vec![container("c1")]));
     w.exit("c1", 1);
     w.start();
     for delay in ["10s", "20s", "40s", "1m20s", "2m40s", "5m0s", "5m0s"] {
@@ -44,9 +42,7 @@ fn a_crashing_container_backs_off_as_the_kubelet_does() {
 #[test]
 fn a_jump_of_the_runtimes_clock_neither_delays_nor_hurries_a_restart() {
     for jump in [-3600_i64, 3600] {
-        let mut w = World::new(spec(RestartPolicy::Always, vec![container("c1")]));
-        w.sandbox();
-        w.start();
+        let mut w = World::running(spec(RestartPolicy::Always, vec![container("c1")]));
         for round in 0..2 {
             let Fact::ContainerExited { mut exit, .. } = w.exit_fact("c1", round, 1) else {
                 unreachable!("an exit")

@@ -12,11 +12,9 @@ fn world() -> World {
     c2.restart_policy_rules = vec![rule(RestartRuleAction::RestartAllContainers, 137)];
     let mut s = spec(RestartPolicy::Never, vec![c1, c2]);
     s.init_containers = vec![container("i1"), sidecar("s1")];
-    let mut w = World::new(s);
-    w.sandbox();
+    let mut w = World::ready(s);
     w.start();
-    let exit = w.exit_fact("i1", 0, 0);
-    w.fact(exit);
+    w.exit("i1", 0);
     for _ in 0..3 {
         w.start();
     }
@@ -26,8 +24,7 @@ fn world() -> World {
 
 fn restarted(w: &mut World) {
     w.start();
-    let exit = w.exit_fact("i1", 1, 0);
-    w.fact(exit);
+    w.exit("i1", 0);
     for _ in 0..3 {
         w.start();
     }
@@ -76,10 +73,8 @@ fn it_needs_no_back_off_and_can_come_again() {
             w.stop(name);
             w.exit(name, 143);
         }
-        let round = w.container("i1").restart_count + 1;
         w.start();
-        let exit = w.exit_fact("i1", round, 0);
-        w.fact(exit);
+        w.exit("i1", 0);
         for _ in 0..3 {
             w.start();
         }
@@ -108,12 +103,10 @@ fn an_init_container_can_ask_for_it_and_later_ones_have_not_run() {
     i1.restart_policy_rules = vec![rule(RestartRuleAction::RestartAllContainers, 42)];
     let mut s = spec(RestartPolicy::Never, vec![container("c1")]);
     s.init_containers = vec![sidecar("s1"), i1];
-    let mut w = World::new(s);
-    w.sandbox();
+    let mut w = World::ready(s);
     w.start();
     w.start();
-    let exit = w.exit_fact("i1", 0, 42);
-    w.fact(exit);
+    w.exit("i1", 42);
     w.stop("s1");
     w.exit("s1", 137);
     w.start();
@@ -151,10 +144,7 @@ fn the_first_rule_that_matches_decides() {
             rule(actions[first], 42),
             rule(actions[1 - first], 42),
         ];
-        let mut w = World::new(spec(RestartPolicy::Never, vec![c1, container("c2")]));
-        w.sandbox();
-        w.start();
-        w.start();
+        let mut w = World::running(spec(RestartPolicy::Never, vec![c1, container("c2")]));
         w.exit("c1", 42);
         let all = w.condition("AllContainersRestarting").0 == Truth::True;
         assert_eq!(all, first == 1, "first {:?}", actions[first]);
@@ -170,10 +160,7 @@ fn what_a_probe_kills_does_not_ask_for_it() {
     });
     c1.restart_policy = Some(RestartPolicy::OnFailure);
     c1.restart_policy_rules = vec![rule(RestartRuleAction::RestartAllContainers, 137)];
-    let mut w = World::new(spec(RestartPolicy::Never, vec![c1, container("c2")]));
-    w.sandbox();
-    w.start();
-    w.start();
+    let mut w = World::running(spec(RestartPolicy::Never, vec![c1, container("c2")]));
     w.probe("c1", ProbeKind::Liveness, failed(""));
     w.stop("c1");
     w.exit("c1", 137);

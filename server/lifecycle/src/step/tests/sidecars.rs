@@ -10,15 +10,7 @@ fn world(
     let mut s = spec(policy, vec![container("c1")]);
     s.init_containers = inits;
     change(&mut s);
-    let mut w = World::new(s);
-    w.sandbox();
-    w
-}
-
-fn end_init(w: &mut World, name: &str, code: i32) {
-    let attempt = w.container(name).restart_count;
-    let exit = w.exit_fact(name, attempt, code);
-    w.fact(exit);
+    World::ready(s)
 }
 
 #[test]
@@ -27,7 +19,7 @@ fn a_sidecar_releases_the_next_item_when_it_runs() {
     let mut w = world(RestartPolicy::Never, inits, |_| {});
     w.start();
     assert!(w.owed.is_empty(), "s1 waits for i1");
-    end_init(&mut w, "i1", 0);
+    w.exit("i1", 0);
     w.start();
     assert!(w.runs("s1"));
     assert_eq!(w.phase(), "Pending");
@@ -36,7 +28,7 @@ fn a_sidecar_releases_the_next_item_when_it_runs() {
         w.condition("Initialized"),
         (Truth::False, "ContainersNotInitialized".into())
     );
-    end_init(&mut w, "i2", 0);
+    w.exit("i2", 0);
     w.start();
     assert_eq!((w.phase(), w.runs("s1")), ("Running", true));
     assert_eq!(w.condition("Initialized").0, Truth::True);
@@ -79,11 +71,11 @@ fn a_sidecar_restarts_whatever_the_policy_and_undoes_nothing() {
     let mut w = world(RestartPolicy::Never, inits, |_| {});
     w.start();
     w.start();
-    end_init(&mut w, "s1", 1);
+    w.exit("s1", 1);
     w.start();
-    end_init(&mut w, "s1", 1);
+    w.exit("s1", 1);
     assert_eq!(w.waiting("s1").0, "CrashLoopBackOff");
-    end_init(&mut w, "i1", 0);
+    w.exit("i1", 0);
     w.start();
     assert!(
         w.runs("c1"),
@@ -98,14 +90,7 @@ fn a_sidecar_restarts_whatever_the_policy_and_undoes_nothing() {
 #[test]
 fn a_sidecar_that_never_ran_holds_the_pod_up() {
     let mut w = world(RestartPolicy::Never, vec![sidecar("s1")], |_| {});
-    let op = w.claim("image", |a| matches!(a, Action::EnsureImage { .. }));
-    let failure = ImageFailure::ErrImagePull;
-    let message = "no".into();
-    w.fact(Fact::ImageFailed {
-        op,
-        failure,
-        message,
-    });
+    w.image_fails(ImageFailure::ErrImagePull);
     assert_eq!(
         (w.phase(), w.waiting("s1").0.as_str()),
         ("Pending", "ImagePullBackOff")
@@ -223,7 +208,7 @@ fn a_failed_init_stops_the_sidecars_before_it() {
     let mut w = world(RestartPolicy::Never, inits, |_| {});
     w.start();
     w.start();
-    end_init(&mut w, "i1", 1);
+    w.exit("i1", 1);
     w.stop("s1");
     assert_eq!(w.phase(), "Pending", "withheld while s1 runs");
     w.exit("s1", 0);

@@ -45,13 +45,10 @@ fn a_pod_runs_to_completion() {
 
 #[test]
 fn a_failed_exit_fails_the_pod() {
-    let mut w = World::new(spec(
+    let mut w = World::running(spec(
         RestartPolicy::Never,
         vec![container("c1"), container("c2")],
     ));
-    w.sandbox();
-    w.start();
-    w.start();
     w.exit("c1", 3);
     assert_eq!(w.phase(), "Running");
     w.exit("c2", 0);
@@ -60,12 +57,10 @@ fn a_failed_exit_fails_the_pod() {
 
 #[test]
 fn an_exit_that_overtakes_its_start_is_told_after_it() {
-    let mut w = World::new(spec(RestartPolicy::Never, vec![container("c1")]));
-    w.sandbox();
+    let mut w = World::ready(spec(RestartPolicy::Never, vec![container("c1")]));
     w.image();
     let op = w.claim("start", |a| matches!(a, Action::StartContainer { .. }));
-    let exit = w.exit_fact("c1", 0, 0);
-    w.fact(exit);
+    w.exit("c1", 0);
     let at = w.now;
     w.fact(Fact::ContainerStarted {
         op,
@@ -90,35 +85,19 @@ fn an_exit_that_overtakes_its_start_is_told_after_it() {
 
 #[test]
 fn a_start_error_never_restarts_under_never() {
-    let mut w = World::new(spec(RestartPolicy::Never, vec![container("c1")]));
-    w.sandbox();
+    let mut w = World::ready(spec(RestartPolicy::Never, vec![container("c1")]));
     w.image();
-    let op = w.claim("start", |a| matches!(a, Action::StartContainer { .. }));
-    let failure = StartFailure::Start;
-    w.fact(Fact::ContainerFailed {
-        op,
-        failure,
-        container_id: "c".into(),
-        message: "no such file".into(),
-    });
+    w.start_fails(StartFailure::Start, "no such file");
     assert_eq!(w.phase(), "Failed");
     assert_eq!(w.log[w.log.len() - 2], "c1#0: Exited(StartError)");
 }
 
 #[test]
 fn a_start_error_under_always_waits_as_run_container_error() {
-    let mut w = World::new(spec(RestartPolicy::Always, vec![container("c1")]));
-    w.sandbox();
+    let mut w = World::ready(spec(RestartPolicy::Always, vec![container("c1")]));
     for round in 0..2 {
         w.image();
-        let op = w.claim("start", |a| matches!(a, Action::StartContainer { .. }));
-        let failure = StartFailure::Start;
-        w.fact(Fact::ContainerFailed {
-            op,
-            failure,
-            container_id: "c".into(),
-            message: "no".into(),
-        });
+        w.start_fails(StartFailure::Start, "no");
         assert_eq!(w.phase(), "Running");
         let expected = if round == 0 {
             "RunContainerError"
@@ -133,11 +112,10 @@ fn a_start_error_under_always_waits_as_run_container_error() {
 fn the_active_deadline_fails_the_pod_with_its_reason() {
     let mut s = spec(RestartPolicy::Always, vec![container("c1")]);
     s.active_deadline = Some(Duration::from_secs(5));
-    let mut w = World::new(s);
-    w.sandbox();
+    let mut w = World::ready(s);
     w.start();
     w.pass(5);
-    w.claim("stop", |a| matches!(a, Action::StopContainer { .. }));
+    w.stop("c1");
     assert_eq!(w.phase(), "Running", "withheld until nothing runs");
     w.exit("c1", 0);
     assert_eq!(

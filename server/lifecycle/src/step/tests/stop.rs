@@ -5,13 +5,8 @@ use super::*;
 #[test]
 fn deletion_runs_pre_stop_then_signals_then_kills_at_the_end_of_the_grace() {
     let mut c1 = container("c1");
-    c1.lifecycle = Lifecycle {
-        post_start: None,
-        pre_stop: exec(),
-    };
-    let mut w = World::new(spec(RestartPolicy::Always, vec![c1]));
-    w.sandbox();
-    w.start();
+    c1.lifecycle.pre_stop = exec();
+    let mut w = World::running(spec(RestartPolicy::Always, vec![c1]));
     w.delete(Some(10));
     let op = w.claim("hook", |a| matches!(a, Action::RunHook { .. }));
     assert!(w.owed.is_empty(), "no signal before the hook is done");
@@ -20,11 +15,11 @@ fn deletion_runs_pre_stop_then_signals_then_kills_at_the_end_of_the_grace() {
         op,
         outcome: Outcome::Success,
     });
-    w.claim("stop", |a| matches!(a, Action::StopContainer { .. }));
+    w.stop("c1");
     w.pass(5);
     assert!(w.owed.is_empty());
     w.pass(1);
-    w.claim("kill", |a| matches!(a, Action::KillContainer { .. }));
+    w.kill("c1");
     w.exit("c1", 137);
     assert_eq!(w.phase(), "Failed");
     w.clean_up();
@@ -34,8 +29,7 @@ fn deletion_runs_pre_stop_then_signals_then_kills_at_the_end_of_the_grace() {
 
 #[test]
 fn deletion_during_a_pull_calls_it_off() {
-    let mut w = World::new(spec(RestartPolicy::Always, vec![container("c1")]));
-    w.sandbox();
+    let mut w = World::ready(spec(RestartPolicy::Always, vec![container("c1")]));
     w.delete(None);
     assert!(
         w.owed
@@ -51,9 +45,7 @@ fn deletion_during_a_pull_calls_it_off() {
 
 #[test]
 fn deletion_during_a_back_off_shows_how_the_last_instance_ended() {
-    let mut w = World::new(spec(RestartPolicy::Always, vec![container("c1")]));
-    w.sandbox();
-    w.start();
+    let mut w = World::running(spec(RestartPolicy::Always, vec![container("c1")]));
     w.exit("c1", 0);
     w.start();
     w.exit("c1", 0);
@@ -72,9 +64,7 @@ fn deletion_during_a_back_off_shows_how_the_last_instance_ended() {
 
 #[test]
 fn a_forced_deletion_hides_the_pod_at_once_and_still_stops_it() {
-    let mut w = World::new(spec(RestartPolicy::Always, vec![container("c1")]));
-    w.sandbox();
-    w.start();
+    let mut w = World::running(spec(RestartPolicy::Always, vec![container("c1")]));
     w.delete(Some(0));
     assert!(!w.pod.is_visible());
     assert_eq!(
@@ -83,9 +73,9 @@ fn a_forced_deletion_hides_the_pod_at_once_and_still_stops_it() {
         "{:?}",
         w.log
     );
-    w.claim("stop", |a| matches!(a, Action::StopContainer { .. }));
+    w.stop("c1");
     w.pass(2);
-    w.claim("kill", |a| matches!(a, Action::KillContainer { .. }));
+    w.kill("c1");
     w.exit("c1", 137);
     w.clean_up();
     assert!(w.removed);
@@ -93,9 +83,7 @@ fn a_forced_deletion_hides_the_pod_at_once_and_still_stops_it() {
 
 #[test]
 fn a_shorter_grace_moves_the_deadline_and_a_longer_one_does_nothing() {
-    let mut w = World::new(spec(RestartPolicy::Always, vec![container("c1")]));
-    w.sandbox();
-    w.start();
+    let mut w = World::running(spec(RestartPolicy::Always, vec![container("c1")]));
     w.delete(Some(60));
     let first = w.pod.meta.deletion.unwrap();
     w.delete(Some(90));
@@ -107,7 +95,7 @@ fn a_shorter_grace_moves_the_deadline_and_a_longer_one_does_nothing() {
         (10, Duration::from_secs(50))
     );
     assert_eq!(w.pod.meta.generation, 2);
-    w.claim("stop", |a| matches!(a, Action::StopContainer { .. }));
+    w.stop("c1");
     w.pass(10);
-    w.claim("kill", |a| matches!(a, Action::KillContainer { .. }));
+    w.kill("c1");
 }

@@ -3,19 +3,16 @@
 use super::*;
 
 fn world(policy: RestartPolicy) -> World {
-    let mut w = World::new(spec(policy, vec![container("c1")]));
-    w.sandbox();
-    w
+    World::ready(spec(policy, vec![container("c1")]))
 }
 
-fn image_fails(w: &mut World, failure: ImageFailure) {
-    let op = w.claim("image", |a| matches!(a, Action::EnsureImage { .. }));
-    let message = "why".into();
-    w.fact(Fact::ImageFailed {
-        op,
-        failure,
-        message,
-    });
+/// The end of the first c1, changed.
+fn exit(w: &mut World, code: i32, change: impl FnOnce(&mut Exit)) {
+    let mut fact = w.exit_fact("c1", 0, code);
+    if let Fact::ContainerExited { exit, .. } = &mut fact {
+        change(exit);
+    }
+    w.fact(fact);
 }
 
 #[test]
@@ -34,13 +31,7 @@ fn a_clean_start_has_the_events_of_kubernetes_in_order() {
             size: 7,
         },
     });
-    let op = w.claim("start", |a| matches!(a, Action::StartContainer { .. }));
-    let (container_id, at) = ("c".into(), w.now);
-    w.fact(Fact::ContainerStarted {
-        op,
-        container_id,
-        at,
-    });
+    w.started();
     let events: Vec<_> = w
         .pod
         .events()
@@ -72,7 +63,7 @@ fn failures_before_a_pull_are_tried_again_at_a_steady_pace() {
     ] {
         let mut w = world(RestartPolicy::Never);
         for round in 1..4 {
-            image_fails(&mut w, failure);
+            w.image_fails(failure);
             assert_eq!(w.waiting("c1").0, failure.as_str());
             assert_eq!(w.events(event, "why"), round);
             w.pass(10);
@@ -92,14 +83,7 @@ fn a_container_that_cannot_be_made_is_tried_again_even_under_never() {
         let mut w = world(RestartPolicy::Never);
         for _ in 0..3 {
             w.image();
-            let op = w.claim("start", |a| matches!(a, Action::StartContainer { .. }));
-            let (container_id, message) = (String::new(), "why".into());
-            w.fact(Fact::ContainerFailed {
-                op,
-                failure,
-                container_id,
-                message,
-            });
+            w.start_fails(failure, "why");
             assert_eq!((w.phase(), w.waiting("c1").0.as_str()), ("Pending", reason));
             w.pass(10);
         }
@@ -117,26 +101,7 @@ fn memory_and_signals_have_their_reasons() {
     ] {
         let mut w = world(RestartPolicy::Never);
         w.start();
-        let Fact::ContainerExited {
-            mut exit,
-            container,
-            attempt,
-            container_id,
-            started_at,
-            observation,
-        } = w.exit_fact("c1", 0, code)
-        else {
-            unreachable!("an exit")
-        };
-        exit.status.oom_killed = oom_killed;
-        w.fact(Fact::ContainerExited {
-            container,
-            attempt,
-            container_id,
-            started_at,
-            exit,
-            observation,
-        });
+        exit(&mut w, code, |exit| exit.status.oom_killed = oom_killed);
         assert_eq!(w.terminated("c1"), (code, reason.into()));
     }
 }
@@ -148,30 +113,10 @@ fn messages_of_all_containers_share_their_bound() {
         vec![container("c1"), container("c2"), container("c3")],
     );
     s.init_containers = vec![sidecar("s1")];
-    let mut w = World::new(s);
-    w.sandbox();
+    let mut w = World::ready(s);
     w.start();
     w.start();
-    let Fact::ContainerExited {
-        mut exit,
-        container,
-        attempt,
-        container_id,
-        started_at,
-        observation,
-    } = w.exit_fact("c1", 0, 1)
-    else {
-        unreachable!("an exit")
-    };
-    exit.message = "é".repeat(2000) + "x";
-    w.fact(Fact::ContainerExited {
-        container,
-        attempt,
-        container_id,
-        started_at,
-        exit,
-        observation,
-    });
+    exit(&mut w, 1, |exit| exit.message = "é".repeat(2000) + "x");
     let ContainerState::Terminated(end) = w.container("c1").state else {
         panic!("terminated")
     };
@@ -203,9 +148,7 @@ fn the_message_of_a_failed_hook_names_what_failed() {
     for (handler, text) in handlers {
         let mut c1 = container("c1");
         c1.lifecycle.post_start = Some(handler);
-        let mut w = World::new(spec(RestartPolicy::Always, vec![c1]));
-        w.sandbox();
-        w.start();
+        let mut w = World::running(spec(RestartPolicy::Always, vec![c1]));
         w.hook("c1", failed("error: no"));
         assert_eq!(w.events("FailedPostStartHook", "PostStartHook failed"), 1);
         assert_eq!(w.events("Killing", "FailedPostStartHook"), 1);
@@ -222,9 +165,7 @@ fn the_message_of_a_failed_hook_names_what_failed() {
 fn a_hook_answered_in_clear_text_is_a_success_with_a_remark() {
     let mut c1 = container("c1");
     c1.lifecycle.post_start = exec();
-    let mut w = World::new(spec(RestartPolicy::Always, vec![c1]));
-    w.sandbox();
-    w.start();
+    let mut w = World::running(spec(RestartPolicy::Always, vec![c1]));
     let message = "request to HTTPS lifecycle hook h got HTTP response".into();
     w.hook("c1", Outcome::Warning { message });
     assert_eq!(
@@ -235,13 +176,12 @@ fn a_hook_answered_in_clear_text_is_a_success_with_a_remark() {
 
 #[test]
 fn what_never_ran_is_accounted_for_at_the_end() {
-    let mut w = World::new(spec(
+    let mut w = World::ready(spec(
         RestartPolicy::Always,
         vec![container("c1"), container("c2")],
     ));
-    w.sandbox();
     w.start();
-    image_fails(&mut w, ImageFailure::ErrImagePull);
+    w.image_fails(ImageFailure::ErrImagePull);
     w.delete(Some(5));
     w.stop("c1");
     w.exit("c1", 0);
@@ -256,8 +196,7 @@ fn what_never_ran_is_accounted_for_at_the_end() {
 fn what_waits_behind_an_init_container_is_not_accounted_for() {
     let mut s = spec(RestartPolicy::Always, vec![container("c1")]);
     s.init_containers = vec![container("i1"), container("i2")];
-    let mut w = World::new(s);
-    w.sandbox();
+    let mut w = World::ready(s);
     w.start();
     w.delete(Some(5));
     w.stop("i1");

@@ -10,10 +10,7 @@ fn command(update: Update) -> Input {
 fn another_image_restarts_the_container_even_under_never() {
     let mut c1 = container("c1");
     c1.lifecycle.pre_stop = exec();
-    let mut w = World::new(spec(RestartPolicy::Never, vec![c1, container("c2")]));
-    w.sandbox();
-    w.start();
-    w.start();
+    let mut w = World::running(spec(RestartPolicy::Never, vec![c1, container("c2")]));
     w.update(|s| s.containers[0].image = "app:2".into());
     assert_eq!(w.pod.meta.generation, 2);
     assert_eq!(
@@ -42,8 +39,7 @@ fn another_image_restarts_the_container_even_under_never() {
 
 #[test]
 fn another_image_ends_the_back_off_and_begins_it_anew() {
-    let mut w = World::new(spec(RestartPolicy::Always, vec![container("c1")]));
-    w.sandbox();
+    let mut w = World::ready(spec(RestartPolicy::Always, vec![container("c1")]));
     for _ in 0..4 {
         w.start();
         w.exit("c1", 1);
@@ -68,17 +64,11 @@ fn another_image_ends_the_back_off_and_begins_it_anew() {
 
 #[test]
 fn another_image_calls_the_old_pull_off() {
-    let mut w = World::new(spec(RestartPolicy::Always, vec![container("c1")]));
-    w.sandbox();
+    let mut w = World::ready(spec(RestartPolicy::Always, vec![container("c1")]));
     let old = w.claim("image", |a| matches!(a, Action::EnsureImage { .. }));
     w.update(|s| s.containers[0].image = "app:2".into());
     let before = w.pod.clone();
-    w.fact(Fact::ImageReady {
-        op: old,
-        image_id: "old".into(),
-        image_ref: "old".into(),
-        source: ImageSource::Present,
-    });
+    w.fact(image_ready(old));
     assert_eq!(before, w.pod, "late");
     w.start();
     assert_eq!(w.container("c1").image, "app:2");
@@ -86,17 +76,10 @@ fn another_image_calls_the_old_pull_off() {
 
 #[test]
 fn an_image_changed_during_the_start_is_noticed_after_it() {
-    let mut w = World::new(spec(RestartPolicy::Always, vec![container("c1")]));
-    w.sandbox();
+    let mut w = World::ready(spec(RestartPolicy::Always, vec![container("c1")]));
     w.image();
     w.update(|s| s.containers[0].image = "app:2".into());
-    let op = w.claim("start", |a| matches!(a, Action::StartContainer { .. }));
-    let (container_id, at) = ("c".into(), w.now);
-    w.fact(Fact::ContainerStarted {
-        op,
-        container_id,
-        at,
-    });
+    w.started();
     w.stop("c1");
 }
 
@@ -104,13 +87,11 @@ fn an_image_changed_during_the_start_is_noticed_after_it() {
 fn the_image_of_an_init_container_that_ran_changes_nothing() {
     let mut s = spec(RestartPolicy::Always, vec![container("c1")]);
     s.init_containers = vec![container("i1"), sidecar("s1")];
-    let mut w = World::new(s);
-    w.sandbox();
+    let mut w = World::ready(s);
     w.start();
     w.update(|s| s.init_containers[0].image = "app:2".into());
     assert!(w.owed.is_empty(), "a running one goes on");
-    let exit = w.exit_fact("i1", 0, 0);
-    w.fact(exit);
+    w.exit("i1", 0);
     w.start();
     w.start();
     w.update(|s| s.init_containers[0].image = "app:3".into());
@@ -129,9 +110,7 @@ fn the_image_of_an_init_container_that_ran_changes_nothing() {
 
 #[test]
 fn an_ending_pod_restarts_nothing_for_an_image() {
-    let mut w = World::new(spec(RestartPolicy::Always, vec![container("c1")]));
-    w.sandbox();
-    w.start();
+    let mut w = World::running(spec(RestartPolicy::Always, vec![container("c1")]));
     w.delete(None);
     w.stop("c1");
     w.update(|s| s.containers[0].image = "app:2".into());
@@ -143,9 +122,7 @@ fn an_ending_pod_restarts_nothing_for_an_image() {
 
 #[test]
 fn a_deadline_may_be_set_on_a_running_pod() {
-    let mut w = World::new(spec(RestartPolicy::Always, vec![container("c1")]));
-    w.sandbox();
-    w.start();
+    let mut w = World::running(spec(RestartPolicy::Always, vec![container("c1")]));
     w.pass(60);
     w.update(|s| s.active_deadline = Some(Duration::from_secs(5)));
     w.stop("c1");
@@ -239,8 +216,7 @@ fn a_finalizer_holds_the_object_and_its_removal_lets_it_go() {
 fn a_readiness_gate_waits_for_its_condition() {
     let mut s = spec(RestartPolicy::Always, vec![container("c1")]);
     s.readiness_gates = vec!["example.com/gate".into()];
-    let mut w = World::new(s);
-    w.sandbox();
+    let mut w = World::ready(s);
     w.start();
     let message = |w: &World| {
         let status = w.pod.status();
