@@ -185,6 +185,10 @@ async fn a_pod_of_a_moment_ago_is_found_without_reading_the_journal() {
     let server = Server::start().await;
     server.runtime.stuck.store(true, Ordering::SeqCst);
     server.create(pod("other")).await;
+    eventually("its sandbox is asked for", async || {
+        server.runtime.waiting.load(Ordering::SeqCst) == 1
+    })
+    .await;
     server.runtime.stuck.store(false, Ordering::SeqCst);
     let before = server.handle.revision().0;
     let token = server.create(pod("web")).await.resume_token;

@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -31,6 +31,8 @@ pub(crate) struct TestRuntime {
     pub obedient: AtomicBool,
     /// Sandboxes are never ready.
     pub stuck: AtomicBool,
+    /// Sandboxes that were asked for meanwhile.
+    pub waiting: AtomicUsize,
     pub logs: PathBuf,
     pub images: super::images::TestImages,
 }
@@ -53,6 +55,7 @@ impl TestRuntime {
             running: Mutex::default(),
             obedient: AtomicBool::new(true),
             stuck: AtomicBool::new(false),
+            waiting: AtomicUsize::new(0),
             logs,
             images: super::images::TestImages::default(),
         }
@@ -98,6 +101,7 @@ impl TestRuntime {
         match action {
             Action::CreateSandbox { .. } => {
                 if self.stuck.load(Ordering::SeqCst) {
+                    self.waiting.fetch_add(1, Ordering::SeqCst);
                     std::future::pending::<()>().await;
                 }
                 let ips = vec!["10.88.0.7".parse().expect("an address")];
