@@ -16,7 +16,7 @@ use lifepod_lifecycle::{
     id::{OpId, PodKey, Revision},
     input::{Exit, Fact, InstanceFacts, Outcome, Update},
     port::Record,
-    spec::{Handler, Probe, RestartPolicy},
+    spec::{ContainerSpec, Handler, Probe, RestartPolicy},
     status::Phase,
     time::Timestamp,
     transition::ExitStatus,
@@ -48,7 +48,7 @@ async fn next(cursor: &mut Cursor) -> Arc<Record> {
 }
 
 /// Reads until `wanted`, checking that no revision is missing or repeated.
-async fn until(cursor: &mut Cursor, wanted: impl Fn(&Record) -> bool) -> Arc<Record> {
+async fn until(cursor: &mut Cursor, mut wanted: impl FnMut(&Record) -> bool) -> Arc<Record> {
     loop {
         let before = cursor.position();
         let record = next(cursor).await;
@@ -188,6 +188,38 @@ async fn a_slow_watcher_reads_on_from_the_store() {
     })
     .await;
     assert!(cursor.position().0 > 100);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_ends_of_many_containers_are_told_one_by_one_and_all() {
+    let (journal, runtime) = (MemoryJournal::default(), Arc::new(TestRuntime::default()));
+    let engine = start(&journal, &runtime).await;
+    let handle = engine.handle();
+    let mut many = pod("a");
+    let container = many.spec.containers[0].clone();
+    many.spec.containers = (0..80)
+        .map(|n| ContainerSpec {
+            name: format!("c{n}"),
+            ..container.clone()
+        })
+        .collect();
+    let created = handle.create(many, None, String::new()).await;
+    let uid = created.expect("created").pod.meta.uid.clone();
+    running(&handle, "a").await;
+    let mut cursor = handle.watch(handle.revision());
+    let message = "shim died".into();
+    runtime.tell(&uid, Fact::SandboxLost { message }).await;
+    let mut ends = 0;
+    until(&mut cursor, |record| {
+        let told = record.transitions.iter().filter(|t| t.exit.is_some());
+        let told = told.count();
+        assert!(told <= 1, "each end is a revision of its own");
+        ends += told;
+        record.pod.status().phase == Phase::Failed
+    })
+    .await;
+    assert_eq!(ends, 80);
     engine.shutdown().await;
 }
 
