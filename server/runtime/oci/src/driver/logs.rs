@@ -39,10 +39,12 @@ impl Default for Limits {
     }
 }
 
-/// Rotates a log if it is too long; true if its writer has to open it anew.
+/// Rotates the log of a container that runs, if it is too long; true if its writer has to open it
+/// anew.
 pub(super) fn rotate(log: &Path, limits: Limits) -> io::Result<bool> {
     let length = match fs::metadata(log) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        // Its writer made one at the start: it was renamed, and a crash came before the opening.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
         found => found?.len(),
     };
     if length <= limits.bytes {
@@ -132,13 +134,25 @@ mod tests {
     fn only_a_log_that_is_too_long_is_rotated() {
         let directory = tempfile::tempdir().unwrap();
         let log = directory.path().join("0.log");
-        assert!(!rotate(&log, LIMITS).unwrap(), "there is none");
         fs::write(&log, "1234").unwrap();
         assert!(!rotate(&log, LIMITS).unwrap());
         fs::write(&log, "12345").unwrap();
         assert!(rotate(&log, LIMITS).unwrap());
         assert!(!log.exists(), "the writer makes a new one");
         assert_eq!(names(directory.path()).len(), 1);
+    }
+
+    /// The server ended after the renaming: the shim still writes to the old file.
+    #[test]
+    fn a_rotation_that_was_cut_short_is_finished_in_the_next_round() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = directory.path().join("0.log");
+        fs::write(&log, "12345").unwrap();
+        assert!(rotate(&log, LIMITS).unwrap());
+        assert!(rotate(&log, LIMITS).unwrap(), "nobody has opened it anew");
+        assert_eq!(names(directory.path()).len(), 1, "what was rotated stays");
+        fs::write(&log, "1").unwrap();
+        assert!(!rotate(&log, LIMITS).unwrap());
     }
 
     #[test]
