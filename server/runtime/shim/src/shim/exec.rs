@@ -1,6 +1,6 @@
 //! Execs: other programs in running containers.
 
-use std::{os::fd::OwnedFd, time::Instant};
+use std::{io, os::fd::OwnedFd, time::Instant};
 
 use lifepod_shim::{
     UnixNanos,
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     control::ReplyTo,
     runtime::{self, ExecPlan, Profile, ProgramStdio, Received, Report, Streams, report_channel},
-    sys::send_to_process,
+    sys::{send_to_group, send_to_process},
 };
 
 const MAX_EXECS: usize = 256;
@@ -47,10 +47,48 @@ struct Starting {
     pid: Option<i32>,
     terminal: Option<OwnedFd>,
     failure: Option<Failure>,
+    /// To be sent as soon as its program runs.
+    signals: Vec<SentSignal>,
     reply: ReplyTo,
 }
 
+/// A signal for an exec.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SentSignal {
+    pub(crate) signal: i32,
+    /// To all of its process group.
+    pub(crate) group: bool,
+}
+
+impl SentSignal {
+    fn send(self, pid: i32) -> io::Result<()> {
+        if self.group {
+            send_to_group(pid, self.signal)
+        } else {
+            send_to_process(pid, self.signal)
+        }
+    }
+}
+
 impl ExecProcess {
+    /// Signals it. One that is starting may have no process yet, or one that leads no group: it gets
+    /// its signals when its program runs.
+    pub(crate) fn signal(&mut self, signal: SentSignal) -> Result<(), Failure> {
+        match &mut self.phase {
+            ExecPhase::Starting(starting) => {
+                if !starting.signals.contains(&signal) {
+                    starting.signals.push(signal);
+                }
+                Ok(())
+            }
+            ExecPhase::Running(started) => signal.send(started.pid).map_err(machine_failed),
+            ExecPhase::Ended(..) => Err(Failure::new(
+                ErrorCode::NotRunning,
+                format!("exec `{}` is not running", self.id),
+            )),
+        }
+    }
+
     /// Its process id, while it is not reaped.
     pub(crate) fn live_pid(&self) -> Option<i32> {
         match &self.phase {
@@ -104,6 +142,7 @@ impl Shim {
             pid: None,
             terminal: None,
             failure: None,
+            signals: Vec::new(),
             reply: to,
         };
         let exec = ExecProcess {
@@ -181,6 +220,10 @@ impl Shim {
         ) {
             // The container ended while this was joining it.
             let _ = send_to_process(pid, libc::SIGKILL);
+        }
+        for signal in starting.signals {
+            // It may have ended by itself.
+            let _ = signal.send(pid);
         }
         exec.phase = ExecPhase::Running(started);
         self.execs.insert(key, exec);

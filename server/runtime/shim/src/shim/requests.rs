@@ -4,11 +4,11 @@ use std::os::fd::OwnedFd;
 
 use lifepod_shim::protocol::{Call, ErrorCode, Failure, PROTOCOL_VERSION, Reply};
 
-use super::{Shim, container::Phase};
+use super::{Shim, container::Phase, exec::SentSignal};
 use crate::{
     control::{Incoming, ReplyTo},
     runtime::set_size,
-    sys::{send_to_group, send_to_process},
+    sys::send_to_process,
 };
 
 const SIGKILL: i32 = libc::SIGKILL;
@@ -87,21 +87,10 @@ impl Shim {
 
     fn signal_exec(&mut self, id: &str, signal: i32, group: bool) -> Result<Reply, Failure> {
         check_signal(signal)?;
-        let Some(exec) = self.execs.values().find(|exec| exec.id == id) else {
+        let Some(exec) = self.execs.values_mut().find(|exec| exec.id == id) else {
             return Err(Failure::new(ErrorCode::NotFound, format!("no exec `{id}`")));
         };
-        let Some(pid) = exec.live_pid() else {
-            return Err(Failure::new(
-                ErrorCode::NotRunning,
-                format!("exec `{id}` is not running"),
-            ));
-        };
-        let send = if group {
-            send_to_group
-        } else {
-            send_to_process
-        };
-        send(pid, signal).map_err(machine_failed)?;
+        exec.signal(SentSignal { signal, group })?;
         Ok(Reply::Done)
     }
 

@@ -319,6 +319,34 @@ fn an_exec_can_be_signalled_alone_or_with_its_group() {
 }
 
 #[test]
+fn a_signal_to_an_exec_that_is_still_starting_reaches_its_program() {
+    let (sandbox, mut client) = sandbox_with_container();
+    let null = File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/null")
+        .unwrap();
+    // In one go: a child has to be made and to join the container before its program runs.
+    for (id, group) in [("alone", false), ("group", true)] {
+        let call = Call::Exec(exec(id, &["sleep", "1000"]));
+        let starting = client.send(call, &[null.as_fd(), null.as_fd(), null.as_fd()]);
+        let signal = Call::ExecSignal {
+            exec: id.to_owned(),
+            signal: 15,
+            group,
+        };
+        let signalled = client.send(signal, &[]);
+        assert_eq!(client.wait_response(signalled), Ok(Reply::Done));
+        assert!(matches!(
+            client.wait_response(starting),
+            Ok(Reply::Started(_))
+        ));
+        assert_eq!(client.wait_exec_exit(id).signal, Some(15));
+    }
+    sandbox.shut_down();
+}
+
+#[test]
 fn no_exec_outlives_its_container() {
     for own_pid_namespace in [true, false] {
         let sandbox = Sandbox::start();
