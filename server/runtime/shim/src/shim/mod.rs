@@ -9,6 +9,7 @@ mod create;
 mod delete;
 mod endings;
 mod exec;
+mod guard;
 mod jobs;
 mod reap;
 mod requests;
@@ -18,7 +19,6 @@ use std::{
     collections::BTreeMap,
     io,
     os::fd::OwnedFd,
-    panic::{AssertUnwindSafe, catch_unwind},
     time::{Duration, Instant},
 };
 
@@ -38,6 +38,7 @@ use crate::{
 };
 use container::Container;
 use exec::ExecProcess;
+use guard::Guard;
 use shutdown::Shutdown;
 
 /// A pod has a handful; the bound is against a runaway client.
@@ -99,18 +100,14 @@ impl Shim {
         if let Err(error) = limits::create_tree(&self.layout, &self.pod_cgroup) {
             note(format_args!("cannot make the pod's cgroup yet: {error}"));
         }
-        let mut ready = Vec::new();
+        let (mut ready, mut guard) = (Vec::new(), Guard::default());
         while !self.is_finished() {
             let timeout = self
                 .deadline()
                 .map(|at| at.saturating_duration_since(Instant::now()));
             self.reactor.wait(timeout, &mut ready)?;
-            let turn = catch_unwind(AssertUnwindSafe(|| self.turn(&mut ready)));
-            if turn.is_err() {
-                // A bug, told in the log. One container may be at odds with its state now; without the
-                // shim the whole pod would be lost.
-                ready.clear();
-            }
+            guard.survive(|| self.turn(&mut ready))?;
+            ready.clear();
         }
         Ok(())
     }
