@@ -17,6 +17,7 @@ mod files;
 mod handler;
 mod image;
 mod images_port;
+mod instance;
 mod layout;
 mod logs;
 mod messages;

@@ -15,12 +15,14 @@ use lifepod_lifecycle::{
     id::{OpId, PodUid},
     input::{Fact, StartFailure},
     spec::ContainerSpec,
+    time::Timestamp,
 };
 use lifepod_shim::protocol::{ContainerStatus, CreateContainer, ErrorCode};
 
 use super::{
     Inner, blocking,
     exits::{self, timestamp},
+    instance::{self, Instance},
     layout::{container_id, instances},
     pods::Entry,
     sandbox::remove_dir,
@@ -90,7 +92,7 @@ async fn try_start(
     attempt: u32,
     image_id: &str,
     id: &str,
-) -> Result<lifepod_lifecycle::time::Timestamp, Failed> {
+) -> Result<Timestamp, Failed> {
     let Some(entry) = inner.pods.get(&pod.uid) else {
         let message = String::from("the pod's sandbox is gone");
         let lost = Fact::SandboxLost {
@@ -110,7 +112,7 @@ async fn try_start(
         .container(&pod.uid, container, attempt)
         .join(SNAPSHOT);
     if inner.images.snapshots().image_below(&snapshot).is_some()
-        && let Some(at) = found(inner, &entry, id).await
+        && let Some(at) = found(inner, &entry, id).await?
     {
         return Ok(at);
     }
@@ -137,7 +139,7 @@ async fn try_start(
         Ok(started) => Ok(timestamp(started.started_at)),
         // An earlier try got this far before its answer was lost.
         Err(ShimError::Refused(failure)) if failure.code == ErrorCode::AlreadyExists => {
-            let found = found(inner, &entry, id).await;
+            let found = found(inner, &entry, id).await?;
             found.ok_or_else(|| create_failed(failure))
         }
         Err(ShimError::Refused(failure)) => {
@@ -158,30 +160,25 @@ async fn try_start(
     }
 }
 
-/// An instance that exists already: waited for while it is being made, and its end told again in case
-/// it was told when nobody expected it.
+/// When an instance that exists already was started. Its end is told again in case it was told when
+/// nobody expected it.
 async fn found(
     inner: &Arc<Inner>,
     entry: &Arc<Entry>,
     id: &str,
-) -> Option<lifepod_lifecycle::time::Timestamp> {
-    for _ in 0..LOOKS {
-        let state = entry.shim.state().await.ok()?;
-        let known = state.containers.into_iter().find(|known| known.id == id)?;
-        match known.status {
-            ContainerStatus::Running(started) => return Some(timestamp(started.started_at)),
-            ContainerStatus::Exited(record) => {
-                exits::exited(inner, entry, &record).await;
-                return Some(timestamp(record.started_at));
-            }
-            ContainerStatus::Creating => tokio::time::sleep(LOOK_PAUSE).await,
+) -> Result<Option<Timestamp>, Failed> {
+    let known = instance::look(&entry.shim, id)
+        .await
+        .map_err(create_failed)?;
+    Ok(match known {
+        None => None,
+        Some(Instance::Runs(started)) => Some(timestamp(started.started_at)),
+        Some(Instance::Ended(record)) => {
+            exits::exited(inner, entry, &record).await;
+            Some(timestamp(record.started_at))
         }
-    }
-    None
+    })
 }
-
-const LOOKS: u32 = 500;
-const LOOK_PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// Directory of an instance's snapshot.
 const SNAPSHOT: &str = "snapshot";
