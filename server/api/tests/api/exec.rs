@@ -434,7 +434,12 @@ async fn commands_do_not_hold_up_the_end_of_the_server() {
     server.running("web").await;
     let mut exec = Exec::start(&server, shell("echo up; exec sleep 100")).await;
     exec.until("up").await;
-    let mut kept = shell("trap '' TERM HUP; echo up; while :; do sleep 0.05; done & sleep 3");
+    // Whom nobody can stop goes with the test's directory.
+    let script = format!(
+        "trap '' TERM HUP; echo up; while [ -e {} ]; do sleep 0.05; done & sleep 3",
+        server.dir.path().display()
+    );
+    let mut kept = shell(&script);
     kept.disconnect_policy = proto::ExecDisconnectPolicy::Keep.into();
     let mut kept = Exec::start(&server, kept).await;
     kept.until("up").await;
