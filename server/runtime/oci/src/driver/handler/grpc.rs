@@ -3,9 +3,10 @@
 //! One unary call with two fields, over HTTP/2 in clear text; a whole gRPC library would be a lot
 //! for that.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use bytes::Bytes;
+use futures::FutureExt as _;
 use h2::{RecvStream, client};
 use http::{HeaderMap, Request};
 use lifepod_lifecycle::input::Outcome;
@@ -73,13 +74,19 @@ fn failed(error: impl ToString) -> String {
 /// One call over a connection of its own.
 async fn check(stream: TcpStream, address: &str, service: &str) -> Result<u8, String> {
     let (client, connection) = client::handshake(stream).await.map_err(failed)?;
-    tokio::select! {
+    let mut call = pin!(call(client, address, service));
+    let ended = tokio::select! {
         biased;
-        answer = call(client, address, service) => answer,
-        ended = connection => match ended {
-            Ok(()) => Err(failed("the connection was closed")),
-            Err(error) => Err(failed(error)),
-        },
+        answer = &mut call => return answer,
+        ended = connection => ended,
+    };
+    // What was read last may have brought the answer with the end.
+    if let Some(Ok(answer)) = call.now_or_never() {
+        return Ok(answer);
+    }
+    match ended {
+        Ok(()) => Err(failed("the connection was closed")),
+        Err(error) => Err(failed(error)),
     }
 }
 

@@ -125,6 +125,44 @@ async fn a_server_that_never_answers_runs_the_probe_out_of_time() {
     assert_eq!(outcome, Outcome::Failure { message });
 }
 
+/// What a server sends that answers and hangs up in one go.
+const AT_ONCE: &[u8] = &[
+    // SETTINGS
+    0, 0, 0, 4, 0, 0, 0, 0, 0, //
+    // HEADERS of stream 1: `:status: 200`
+    0, 0, 1, 1, 4, 0, 0, 0, 1, 0x88, //
+    // DATA: SERVING
+    0, 0, 7, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 2, 8, 1, //
+    // HEADERS, the last of the stream: `grpc-status: 0`
+    0, 0, 15, 1, 5, 0, 0, 0, 1, 0, 11, b'g', b'r', b'p', b'c', b'-', b's', b't', b'a', b't', b'u',
+    b's', 1, b'0',
+];
+
+#[tokio::test]
+async fn an_answer_counts_that_comes_with_the_end_of_the_connection() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = Target {
+        host: "127.0.0.1".to_owned(),
+        port: listener.local_addr().unwrap().port(),
+    };
+    let server = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let (mut asked, mut chunk) = (Vec::new(), [0; 4096]);
+        // The question: DATA, the last of stream 1, with a request of no fields.
+        while !asked.ends_with(&[0, 0, 5, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0]) {
+            let count = stream.read(&mut chunk).await.unwrap();
+            asked.extend_from_slice(&chunk[..count]);
+        }
+        stream.write_all(AT_ONCE).await.unwrap();
+        stream.shutdown().await.unwrap();
+        while stream.read(&mut chunk).await.is_ok_and(|count| count > 0) {}
+    };
+    let (outcome, ()) = tokio::join!(probe(&target, "", LIMIT), server);
+    assert_eq!(outcome, Outcome::Success);
+}
+
 #[test]
 fn long_names_have_lengths_of_several_bytes() {
     let frame = message(&"s".repeat(300));
