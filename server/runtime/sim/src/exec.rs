@@ -1,7 +1,7 @@
 //! Commands in simulated containers: a few built-in ones, or what the container's script says.
 //!
-//! Their streams are pipes, as those of real commands. What is written is far less than a pipe
-//! holds, so that nothing blocks; only `cat` copies what may be much, on a thread of its own.
+//! Their streams are pipes, as those of real commands. Whoever has the other end may be slow to read
+//! and to write, so each command does both on a thread where that holds nobody up.
 
 use std::{
     io::{self, PipeReader, PipeWriter, Write as _},
@@ -135,20 +135,36 @@ async fn carry_out(
     plan: Plan,
     mut pipes: Pipes,
 ) -> Result<ExitStatus, StreamError> {
-    let script = match plan {
+    match plan {
         Plan::Copy => {
-            let copy = move || io::copy(&mut pipes.input, &mut pipes.out);
-            let copied = tokio::task::spawn_blocking(copy).await;
-            copied.map_err(io::Error::other)??;
-            return Ok(exited(0));
+            blocking(move || io::copy(&mut pipes.input, &mut pipes.out)).await?;
+            Ok(exited(0))
         }
-        Plan::Run(script) => script,
-    };
-    write(&mut pipes.out, &script.out)?;
-    write(&mut pipes.err, &script.err)?;
-    let until = shared.clock.now() + script.takes;
-    shared.clock.sleep_until(until).await;
-    Ok(exited(script.code))
+        Plan::Run(ExecScript {
+            takes,
+            code,
+            out,
+            err,
+        }) => {
+            let until = shared.clock.now() + takes;
+            let write = move || {
+                write(&mut pipes.out, &out)?;
+                write(&mut pipes.err, &err)?;
+                Ok(pipes)
+            };
+            let _open_until_the_end = blocking(write).await?;
+            shared.clock.sleep_until(until).await;
+            Ok(exited(code))
+        }
+    }
+}
+
+/// Runs what a client may hold up. It ends when the client has let go of its streams, whoever waits.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(io::Error::other)?
 }
 
 fn write(to: &mut PipeWriter, lines: &[String]) -> io::Result<()> {

@@ -516,6 +516,33 @@ async fn commands_follow_their_script_and_end_with_their_container() {
     assert_eq!(said, "oops\n");
 }
 
+/// A pipe holds 64 KiB.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_whose_client_does_not_listen_holds_nobody_up() {
+    const SOON: Duration = Duration::from_secs(10);
+    let (bench, _) = Bench::started(pod("p", &[])).await;
+    let flood = "x".repeat(200 << 10);
+    let echo = bench.runtime.exec(&bench.pod, command(&["echo", &flood]));
+    let echo = echo.await.unwrap_or_else(|error| panic!("{error}"));
+    let exited = tokio::spawn(echo.exited);
+    echo.control.signal(9).await.expect("sent");
+    let exited = tokio::time::timeout(SOON, exited).await;
+    let ended = exited.expect("can be killed").expect("no panic");
+    assert_eq!(ended.expect("known"), status(137, 9, false));
+
+    let echo = bench.runtime.exec(&bench.pod, command(&["echo", &flood]));
+    let echo = echo.await.unwrap_or_else(|error| panic!("{error}"));
+    let said = tokio::task::spawn_blocking(move || {
+        let mut said = String::new();
+        let read = std::fs::File::from(echo.stdout).read_to_string(&mut said);
+        read.map(|_| said.len())
+    });
+    let (exited, said) = tokio::join!(echo.exited, tokio::time::timeout(SOON, said));
+    assert_eq!(exited.expect("known").code, 0);
+    let said = said.expect("ends").expect("no panic").expect("text");
+    assert_eq!(said, flood.len() + 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_engine_that_was_killed_finds_its_containers() {
     let (mut bench, _) = Bench::started(pod("p", &[("app", "run=2s exit=3")])).await;
