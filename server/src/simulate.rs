@@ -37,7 +37,9 @@ pub(crate) async fn start(
 ) -> Result<Parts> {
     let state = config.data_dir.join("sim");
     // Scaled and stepped time may have run ahead of the wall clock.
-    let origin = now().max(SimRuntime::newest_time(&state).unwrap_or_default());
+    let origin = now()
+        .max(SimRuntime::newest_time(&state).unwrap_or_default())
+        .max(journal.newest_time());
     let clock = match config.sim.time {
         SimTime::Real => SimClock::new(origin),
         SimTime::Scaled => SimClock::scaled(origin, config.sim.speed)?,

@@ -29,6 +29,9 @@ const PODS: &str = "pods";
 
 #[derive(Serialize, Deserialize)]
 struct PodRecord {
+    /// When it was written.
+    #[serde(default)]
+    at: Timestamp,
     sandbox: Option<SandboxRecord>,
     tries: BTreeMap<String, u32>,
 }
@@ -64,20 +67,20 @@ impl Records {
         Ok(Self(directory.to_owned()))
     }
 
-    /// Writes a pod down, or removes what was written of it.
+    /// Writes a pod down with the time, or removes what was written of it.
     pub(crate) fn keep(&self, uid: &PodUid, pod: Option<&SimPod>, now: Timestamp) {
         let path = self.0.join(PODS).join(uid.as_str());
         let kept = match pod {
-            Some(pod) => write(&path, &PodRecord::from(pod)),
+            Some(pod) => write(&path, &PodRecord::new(pod, now)),
             None => match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-                _ => Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                // It told the time.
+                removed => removed.map(|()| self.keep_time(now)),
             },
         };
         if let Err(error) = kept {
             tracing::warn!(path = %path.display(), %error, "a pod cannot be written down");
         }
-        self.keep_time(now);
     }
 
     /// Writes the time down.
@@ -87,7 +90,15 @@ impl Records {
 
     /// Newest time that was written down.
     pub(crate) fn time(&self) -> Option<Timestamp> {
-        read(&self.0.join(CLOCK)).ok()?
+        #[derive(Deserialize)]
+        struct Written {
+            #[serde(default)]
+            at: Timestamp,
+        }
+        let clock = read(&self.0.join(CLOCK)).ok().flatten();
+        let pods = self.files::<Written>().unwrap_or_default();
+        let pods = pods.into_iter().map(|(_, written)| written.at);
+        pods.chain(clock).max()
     }
 
     /// Writes down what is in the image store.
@@ -102,19 +113,24 @@ impl Records {
 
     /// Every pod that was written down.
     pub(crate) fn pods(&self) -> io::Result<Vec<(PodUid, SimPod)>> {
-        let mut pods = Vec::new();
+        let records = self.files::<PodRecord>()?.into_iter();
+        Ok(records.map(|(uid, record)| (uid, record.into())).collect())
+    }
+
+    fn files<T: DeserializeOwned>(&self) -> io::Result<Vec<(PodUid, T)>> {
+        let mut files = Vec::new();
         for entry in fs::read_dir(self.0.join(PODS))? {
             let path = entry?.path();
             let Some(uid) = path.file_name().and_then(|name| name.to_str()) else {
                 continue;
             };
             if path.extension().is_none()
-                && let Some(record) = read::<PodRecord>(&path)?
+                && let Some(content) = read(&path)?
             {
-                pods.push((PodUid::from(uid), record.into()));
+                files.push((PodUid::from(uid), content));
             }
         }
-        Ok(pods)
+        Ok(files)
     }
 
     fn keep_value(&self, name: &str, value: &impl Serialize) {
@@ -138,8 +154,8 @@ fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
     }
 }
 
-impl From<&SimPod> for PodRecord {
-    fn from(pod: &SimPod) -> Self {
+impl PodRecord {
+    fn new(pod: &SimPod, at: Timestamp) -> Self {
         let instance = |((container, attempt), i): (&(String, u32), &Instance)| InstanceRecord {
             container: container.clone(),
             attempt: *attempt,
@@ -157,6 +173,7 @@ impl From<&SimPod> for PodRecord {
             instances: sandbox.instances.iter().map(instance).collect(),
         };
         Self {
+            at,
             sandbox: pod.sandbox.as_ref().map(sandbox),
             tries: pod.tries.clone(),
         }

@@ -182,17 +182,18 @@ impl Shared {
     /// No answer: the exit is the answer. A repeated signal keeps the time of the first.
     fn signal(&self, pod: &PodUid, slot: &Slot, signal: Signal) -> Option<Fact> {
         let mut world = self.world.lock();
-        if let Some(instance) = world.running(pod, slot) {
-            instance.signals.send_if_modified(|sent| {
-                let stronger = std::mem::discriminant(sent) != std::mem::discriminant(&signal)
-                    && signal > *sent;
-                if stronger {
-                    *sent = signal;
-                }
-                stronger
-            });
+        let instance = world.running(pod, slot)?;
+        let changed = instance.signals.send_if_modified(|sent| {
+            let stronger =
+                std::mem::discriminant(sent) != std::mem::discriminant(&signal) && signal > *sent;
+            if stronger {
+                *sent = signal;
+            }
+            stronger
+        });
+        if changed {
+            world.keep(pod, self.clock.now());
         }
-        world.keep(pod, self.clock.now());
         None
     }
 
@@ -330,9 +331,9 @@ impl Runtime for SimRuntime {
         sink: Arc<dyn FactSink>,
     ) -> BoxFuture<'_, Result<Vec<(PodUid, Fact)>, RuntimeLost>> {
         Box::pin(async move {
-            let facts = self.shared.recover(&known)?;
+            // First: what was due already happens as soon as a pod is woken.
             *self.shared.sink.lock() = Some(sink);
-            Ok(facts)
+            self.shared.recover(&known)
         })
     }
 
@@ -343,6 +344,8 @@ impl Runtime for SimRuntime {
     /// Ends every simulated process without a word: nothing of it could outlive this process.
     fn detach(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
+            // The next simulation goes on from here, whether or not anything changed lately.
+            self.keep_time();
             self.shared.detached.cancel();
             self.shared.processes.close();
             self.shared.processes.wait().await;

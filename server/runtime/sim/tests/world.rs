@@ -225,3 +225,60 @@ async fn what_ended_while_nobody_ran_has_ended_at_its_time() {
         Some(later)
     );
 }
+
+fn newest(folder: &Path) -> Option<Timestamp> {
+    SimRuntime::newest_time(&folder.join("state"))
+}
+
+#[tokio::test]
+async fn the_time_at_the_end_is_written_down() {
+    let folder = TempDir::new().expect("temp dir");
+    let site = Site::started(folder.path(), &[]).await;
+    site.pass(60).await;
+    site.runtime.detach().await;
+    assert_eq!(
+        newest(folder.path()),
+        Some(ORIGIN + Duration::from_secs(60))
+    );
+}
+
+#[tokio::test]
+async fn the_time_of_every_change_is_written_down_with_the_pod() {
+    let folder = TempDir::new().expect("temp dir");
+    let mut site = Site::started(folder.path(), &[("app", "run=10s exit=1")]).await;
+    let clock = folder.path().join("state/clock");
+    assert!(
+        !clock.exists(),
+        "there is nothing that the pod does not tell"
+    );
+    site.pass(10).await;
+    assert_eq!(
+        newest(folder.path()),
+        Some(ORIGIN + Duration::from_secs(10))
+    );
+
+    let record = folder.path().join("state/pods").join(site.pod.uid.as_str());
+    let written = || {
+        record
+            .metadata()
+            .expect("is there")
+            .modified()
+            .expect("known")
+    };
+    let before = written();
+    let kill = Action::KillContainer {
+        container: "app".into(),
+        attempt: 0,
+        container_id: String::new(),
+    };
+    site.perform(kill).await;
+    assert_eq!(written(), before, "nothing was changed by that");
+
+    site.pass(5).await;
+    site.perform(Action::PurgePod).await;
+    assert!(!record.exists());
+    assert_eq!(
+        newest(folder.path()),
+        Some(ORIGIN + Duration::from_secs(15))
+    );
+}

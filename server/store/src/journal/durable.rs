@@ -123,6 +123,12 @@ impl DurableJournal {
         &self.log
     }
 
+    /// Time of the newest record: what is committed next must not be older.
+    #[must_use]
+    pub const fn newest_time(&self) -> Timestamp {
+        self.fold.at
+    }
+
     /// Writes a checkpoint and drops what is kept no longer, now and on this thread.
     ///
     /// # Errors
