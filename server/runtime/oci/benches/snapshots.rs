@@ -10,7 +10,8 @@
 
 use std::fs;
 use std::io::Cursor;
-use std::path::Path;
+use std::os::fd::AsRawFd as _;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use lifepod_oci::image::{Image, ImageStore, RegistryConfig};
@@ -38,11 +39,14 @@ fn measure(snapshots: &Snapshots, image: &Image, root: &Path, layers: usize, fil
     for round in 0..ROUNDS {
         let dir = root.join(format!("snapshot-{round}"));
         let start = Instant::now();
-        let rootfs = snapshots.prepare(&image.id, &dir).unwrap();
+        let mounted = snapshots.prepare_detached(&image.id, &dir).unwrap();
         prepared.push(start.elapsed());
+        let rootfs = PathBuf::from(format!("/proc/self/fd/{}", mounted.as_raw_fd()));
         for file in 0..files {
             fs::write(rootfs.join(file.to_string()), "content").unwrap();
         }
+        // The container has ended.
+        drop(mounted);
         let start = Instant::now();
         snapshots.unmount_and_remove(&dir).unwrap();
         removed.push(start.elapsed());

@@ -1,11 +1,6 @@
 //! After a (re)start: adopts the sandboxes of known pods, removes everything else.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    fs, io,
-    net::IpAddr,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, fs, io, net::IpAddr, sync::Arc};
 
 use lifepod_lifecycle::{
     effect::PodRef,
@@ -203,35 +198,9 @@ async fn remove_strangers(inner: &Arc<Inner>, known: BTreeSet<PodUid>) {
             tracing::error!(pod.uid = %uid, %error, "cannot remove a pod nobody knows");
         }
     }
-    if let Err(error) = remove_snapshots(inner, known).await {
-        tracing::warn!(%error, "cannot sweep the snapshots");
-    }
     let owner = Arc::clone(inner);
     let swept = blocking(move || owner.network.remove_orphans().map_err(io::Error::other));
     if let Err(error) = swept.await {
         tracing::warn!(%error, "cannot sweep the pods' network");
     }
-}
-
-/// Removes snapshots of no instance: a crash between the record of one and its directory leaves
-/// such, and they keep their images from being removed.
-async fn remove_snapshots(inner: &Arc<Inner>, known: BTreeSet<PodUid>) -> io::Result<()> {
-    let owner = Arc::clone(inner);
-    blocking(move || {
-        let mut live = HashSet::new();
-        for uid in &known {
-            for (name, attempt) in instances(&owner.layout.containers(uid))? {
-                live.insert(owner.layout.container(uid, &name, attempt).join("snapshot"));
-            }
-        }
-        let snapshots = owner.images.snapshots();
-        for orphan in snapshots.orphans(&live) {
-            tracing::warn!(path = %orphan.display(), "removing a snapshot nobody owns");
-            snapshots
-                .unmount_and_remove(&orphan)
-                .map_err(io::Error::other)?;
-        }
-        Ok(())
-    })
-    .await
 }

@@ -125,14 +125,6 @@ impl ShimHandle {
         }
     }
 
-    /// Creates and starts a container on the root file system of its bundle.
-    ///
-    /// # Errors
-    /// [`ShimError::Refused`] with the runtime's words.
-    pub async fn create(&self, container: CreateContainer) -> Result<Started, ShimError> {
-        self.started(container, Vec::new()).await
-    }
-
     /// Creates and starts a container on a root file system that is mounted nowhere yet.
     ///
     /// # Errors
@@ -146,15 +138,9 @@ impl ShimHandle {
             rootfs: true,
             ..container
         };
-        self.started(container, vec![rootfs]).await
-    }
-
-    async fn started(
-        &self,
-        container: CreateContainer,
-        fds: Vec<OwnedFd>,
-    ) -> Result<Started, ShimError> {
-        let (reply, _) = self.ask(Call::Create(container), fds, false).await?;
+        let (reply, _) = self
+            .ask(Call::Create(container), vec![rootfs], false)
+            .await?;
         match reply {
             Reply::Started(started) => Ok(started),
             _ => Err(ShimError::Protocol),

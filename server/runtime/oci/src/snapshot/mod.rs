@@ -1,7 +1,7 @@
 //! Container root file systems: the layers of an image under a writable one.
 //!
 //! ```text
-//! <dir>/rootfs   where that is mounted, if it has to be seen on the host
+//! <dir>/rootfs   where older kernels mount that for a moment
 //! <dir>/upper    what it wrote
 //! <dir>/work     overlayfs's own
 //! ```
@@ -22,7 +22,6 @@ mod records;
 mod skeleton;
 pub mod user;
 
-use std::collections::HashSet;
 use std::fs::{self, DirBuilder};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -51,26 +50,6 @@ impl ImageStore {
 }
 
 impl Snapshots {
-    /// Makes a fresh root file system of `image` (its id) in `dir` and mounts it there at the path it
-    /// returns, for programs of the host.
-    ///
-    /// `dir` is absolute and belongs to the snapshot from now on; its parent exists. If the same image is
-    /// mounted there already, that is the answer; another snapshot there is removed first.
-    ///
-    /// # Errors
-    /// [`ImageError::NotPresent`], [`ImageError::Storage`]. Nothing is left behind.
-    pub fn prepare(&self, image: &Digest, dir: &Path) -> Result<PathBuf, ImageError> {
-        let rootfs = dir.join("rootfs");
-        if self.image_below(dir).as_ref() == Some(image) && mount::is_mounted(&rootfs) {
-            return Ok(rootfs);
-        }
-        let mounted = self.make(image, dir, None)?;
-        create_private(&rootfs)
-            .and_then(|()| mount::attach(&mounted, &rootfs))
-            .map(|()| rootfs)
-            .inspect_err(|_| self.clean_up(dir))
-    }
-
     /// Makes a fresh root file system of `image` (its id) in `dir`, mounted nowhere: whoever holds the
     /// descriptor may attach it in any mount namespace. It has what a container needs to mount upon
     /// (`/proc`, `/etc/hosts` …) even if the image has not. An earlier snapshot there is removed first;
@@ -79,16 +58,6 @@ impl Snapshots {
     /// # Errors
     /// [`ImageError::NotPresent`], [`ImageError::Storage`]. Nothing is left behind.
     pub fn prepare_detached(&self, image: &Digest, dir: &Path) -> Result<OwnedFd, ImageError> {
-        let skeleton = skeleton::path(&self.store.inner.root);
-        self.make(image, dir, Some(skeleton))
-    }
-
-    fn make(
-        &self,
-        image: &Digest,
-        dir: &Path,
-        below: Option<PathBuf>,
-    ) -> Result<OwnedFd, ImageError> {
         if self.image_below(dir).is_some() {
             self.unmount_and_remove(dir)?;
         }
@@ -102,7 +71,7 @@ impl Snapshots {
         }
         make_directories(dir, layers.first())
             .and_then(|()| {
-                layers.extend(below);
+                layers.push(skeleton::path(&inner.root));
                 Overlay { dir, layers }.mount()
             })
             .inspect_err(|_| self.clean_up(dir))
@@ -133,18 +102,6 @@ impl Snapshots {
         records::remove(&inner.root, image, dir)?;
         inner.state.lock().uses.remove(dir);
         Ok(())
-    }
-
-    /// Snapshot directories that exist although nobody in `live` owns them: what a crash left behind.
-    pub fn orphans(&self, live: &HashSet<PathBuf>) -> Vec<PathBuf> {
-        let state = self.store.inner.state.lock();
-        let recorded = state.uses.keys();
-        let mut orphans: Vec<PathBuf> = recorded
-            .filter(|dir| !live.contains(*dir))
-            .cloned()
-            .collect();
-        orphans.sort();
-        orphans
     }
 
     /// The image the snapshot in `dir` stands on.

@@ -9,12 +9,12 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags, open, statx};
+use rustix::fs::{CWD, Mode, OFlags, open};
 use rustix::io::Errno;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, OpenTreeFlags,
-    UnmountFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount,
-    move_mount, open_tree, unmount,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, OpenTreeFlags, UnmountFlags,
+    fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount, open_tree,
+    unmount,
 };
 use tracing::debug;
 
@@ -31,13 +31,7 @@ pub(super) struct Overlay<'a> {
 
 impl Overlay<'_> {
     /// Mounts it nowhere: the mount lives as long as its descriptor, unless it is attached somewhere.
-    pub(super) fn mount(mut self) -> Result<OwnedFd, ImageError> {
-        if self.layers.is_empty() {
-            // overlayfs wants at least one; an image from scratch has none.
-            let empty = self.dir.join("empty");
-            std::fs::create_dir(&empty).at("create", &empty)?;
-            self.layers.push(empty);
-        }
+    pub(super) fn mount(self) -> Result<OwnedFd, ImageError> {
         match self.mount_by_layer() {
             Err(Failed {
                 errno: Errno::INVAL | Errno::NOSYS,
@@ -175,20 +169,6 @@ fn told(context: &OwnedFd) -> String {
         }
     }
     messages.join("; ")
-}
-
-/// Makes a mount that is nowhere visible at `path`.
-pub(super) fn attach(mounted: &OwnedFd, path: &Path) -> Result<(), ImageError> {
-    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
-    move_mount(mounted, "", CWD, path, flags)
-        .map_err(io::Error::from)
-        .at("attach a mount at", path)
-}
-
-/// Whether `path` itself is a mount point.
-pub(super) fn is_mounted(path: &Path) -> bool {
-    statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty())
-        .is_ok_and(|stat| stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
 /// Detaches everything mounted at `path`; no mount and no path are fine.

@@ -15,6 +15,8 @@ use busybox::Busybox;
 use lifepod_oci::image::{Credentials, ImageError, ImageStore, RegistryConfig, RegistrySettings};
 use lifepod_oci::snapshot;
 use registry::{Demands, Registry};
+use rustix::fs::CWD;
+use rustix::mount::{MoveMountFlags, move_mount};
 
 /// A store in a temporary directory; its mounts end with it.
 struct Store {
@@ -31,8 +33,18 @@ impl Store {
 
     fn mount(&self, image: &str) -> PathBuf {
         let id = self.images.resolve(image).unwrap().id;
-        let dir = self.root.path().join("snapshot");
-        self.images.snapshots().prepare(&id, &dir).unwrap()
+        let dir = self.snapshot();
+        let mounted = self.images.snapshots().prepare_detached(&id, &dir).unwrap();
+        // Where it can be seen.
+        let rootfs = dir.join("rootfs");
+        fs::create_dir(&rootfs).unwrap();
+        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+        move_mount(&mounted, "", CWD, &rootfs, flags).unwrap();
+        rootfs
+    }
+
+    fn snapshot(&self) -> PathBuf {
+        self.root.path().join("snapshot")
     }
 
     fn layer_count(&self) -> usize {
@@ -44,10 +56,7 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
-        let snapshots = self.images.snapshots();
-        for dir in snapshots.orphans(&Default::default()) {
-            let _ = snapshots.unmount_and_remove(&dir);
-        }
+        let _ = self.images.snapshots().unmount_and_remove(&self.snapshot());
     }
 }
 
@@ -93,7 +102,7 @@ async fn an_image_pulled_through_a_mirror_runs() {
     );
     assert_eq!(
         run_in(&rootfs, &["/bin/ls", "/etc"]),
-        "group\nmotd\npasswd\n"
+        "group\nhostname\nhosts\nmotd\npasswd\nresolv.conf\n"
     );
     let meta = |path: &str| fs::symlink_metadata(rootfs.join(path)).unwrap();
     assert_eq!(meta("bin/busybox").ino(), meta("bin/hard").ino());

@@ -9,16 +9,8 @@ use crate::pod::{Pod, alive, next_exit, wait_until};
 #[tokio::test]
 async fn a_shim_is_found_again_with_everything_that_happened() {
     let (mut pod, events) = Pod::start().await;
-    let lasting = pod
-        .shim
-        .create(pod.container("lasting", "sleep 1000"))
-        .await
-        .unwrap();
-    let ending = pod
-        .shim
-        .create(pod.container("ending", "sleep 0.2; exit 11"))
-        .await
-        .unwrap();
+    let lasting = pod.run("lasting", "sleep 1000").await.unwrap();
+    let ending = pod.run("ending", "sleep 0.2; exit 11").await.unwrap();
     // The first server is gone.
     drop(events);
     let (second, _, second_events) = ShimHandle::connect(&pod.dir).await.unwrap();
@@ -49,16 +41,9 @@ async fn a_shim_is_found_again_with_everything_that_happened() {
 #[tokio::test]
 async fn a_killed_shim_is_lost_and_what_it_left_can_be_ended() {
     let (pod, mut events) = Pod::start().await;
-    pod.shim
-        .create(pod.container("ended", "exit 5"))
-        .await
-        .unwrap();
+    pod.run("ended", "exit 5").await.unwrap();
     assert_eq!(next_exit(&mut events).await.exit_code, 5);
-    let left = pod
-        .shim
-        .create(pod.container("left", "sleep 1000"))
-        .await
-        .unwrap();
+    let left = pod.run("left", "sleep 1000").await.unwrap();
     let refused = kill_leftovers(&pod.dir, &pod.config.cgroup_parent).await;
     assert!(
         refused.is_err() && alive(left.pid),

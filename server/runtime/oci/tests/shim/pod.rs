@@ -8,10 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lifepod_oci::shim::{ShimEvent, ShimEvents, ShimHandle, kill_leftovers};
+use lifepod_oci::shim::{ShimError, ShimEvent, ShimEvents, ShimHandle, kill_leftovers};
 use lifepod_shim::{
     ExitRecord, SandboxConfig, SandboxDir,
-    protocol::{CreateContainer, State},
+    protocol::{CreateContainer, Started, State},
+};
+use rustix::{
+    fs::CWD,
+    mount::{OpenTreeFlags, open_tree},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -65,8 +69,16 @@ impl Pod {
         )
     }
 
+    /// Creates and starts a container that runs a shell command.
+    pub(crate) async fn run(&self, id: &str, script: &str) -> Result<Started, ShimError> {
+        let container = self.container(id, script);
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+        let rootfs = open_tree(CWD, self.temp.path().join("rootfs"), flags).unwrap();
+        self.shim.create_on(rootfs, container).await
+    }
+
     /// A request that runs a shell command.
-    pub(crate) fn container(&self, id: &str, script: &str) -> CreateContainer {
+    fn container(&self, id: &str, script: &str) -> CreateContainer {
         let bundle = self.temp.path().join(format!("bundle-{id}"));
         std::fs::create_dir(&bundle).unwrap();
         let config = self.bundle(id, script);

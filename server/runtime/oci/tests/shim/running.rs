@@ -49,7 +49,7 @@ fn refused(error: ShimError) -> ErrorCode {
 #[tokio::test]
 async fn a_container_runs_and_its_exit_is_an_event() {
     let (pod, mut events) = Pod::start().await;
-    let started = pod.shim.create(pod.container("c", "exit 3")).await.unwrap();
+    let started = pod.run("c", "exit 3").await.unwrap();
     let record = next_exit(&mut events).await;
     assert_eq!(
         (record.container_id.as_str(), record.pid, record.exit_code),
@@ -65,10 +65,7 @@ async fn a_container_runs_and_its_exit_is_an_event() {
 #[tokio::test]
 async fn an_exec_gives_output_and_exit_code() {
     let (pod, _events) = Pod::start().await;
-    pod.shim
-        .create(pod.container("c", "sleep 1000"))
-        .await
-        .unwrap();
+    pod.run("c", "sleep 1000").await.unwrap();
     let (stdio, mut reader) = output_only();
     let running = pod
         .shim
@@ -91,10 +88,7 @@ async fn an_exec_gives_output_and_exit_code() {
 #[tokio::test]
 async fn an_exec_on_a_terminal_gives_its_master_side() {
     let (pod, _events) = Pod::start().await;
-    pod.shim
-        .create(pod.container("c", "sleep 1000"))
-        .await
-        .unwrap();
+    pod.run("c", "sleep 1000").await.unwrap();
     let call = Exec {
         terminal: Some(TerminalSize {
             width: 90,
@@ -115,10 +109,7 @@ async fn an_exec_on_a_terminal_gives_its_master_side() {
 #[tokio::test]
 async fn an_exec_can_be_killed_without_waiting() {
     let (pod, _events) = Pod::start().await;
-    pod.shim
-        .create(pod.container("c", "sleep 1000"))
-        .await
-        .unwrap();
+    pod.run("c", "sleep 1000").await.unwrap();
     let running = pod
         .shim
         .exec(exec("e", "sleep 1000"), output_only().0)
@@ -132,11 +123,8 @@ async fn an_exec_can_be_killed_without_waiting() {
 #[tokio::test]
 async fn many_requests_at_once_get_their_own_answers() {
     let (pod, mut events) = Pod::start().await;
-    let creates = (0..8).map(|n| {
-        pod.shim
-            .create(pod.container(&format!("c{n}"), &format!("exit {n}")))
-    });
-    for started in futures::future::join_all(creates).await {
+    let run = async |n| pod.run(&format!("c{n}"), &format!("exit {n}")).await;
+    for started in futures::future::join_all((0..8).map(run)).await {
         started.unwrap();
     }
     let mut codes = Vec::new();
