@@ -1,8 +1,8 @@
 //! Commands in running containers.
 
-use anyhow::Result;
-use lifepod_client::{ExecOptions, proto::PodPhase};
-use lifepod_tests::world::{SLEEPER, World, script_pod};
+use anyhow::{Result, bail};
+use lifepod_client::{AttachOptions, ExecEvent, ExecOptions, proto::PodPhase};
+use lifepod_tests::world::{SLEEPER, SOON, World, script_pod};
 use std::{fmt::Write as _, time::Duration};
 
 async fn running(name: &str) -> Result<World> {
@@ -84,5 +84,25 @@ async fn a_command_that_takes_too_long_is_killed() -> Result<()> {
     let left = world.pods().run("slow", count).await?;
     // The container's own sleep remains.
     assert_eq!(String::from_utf8(left.stdout)?.trim(), "1");
+    world.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_attached_hears_the_container_and_learns_its_end() -> Result<()> {
+    let world = World::new().await?;
+    let script = "while [ ! -e /go ]; do echo tick; sleep 0.1; done; exit 7";
+    world.create(&script_pod("ticker", "Never", script)).await?;
+    world.watch.phase("ticker", PodPhase::Running).await?;
+    let attached = AttachOptions::default();
+    let mut attached = world.pods().attach("ticker", attached).await?;
+    let heard = tokio::time::timeout(SOON, attached.next()).await??;
+    let ExecEvent::Output(output) = heard else {
+        bail!("{heard:?}");
+    };
+    assert_eq!(output.data, "tick\n");
+    let go = ["exec", "ticker", "--", "touch", "/go"];
+    world.cli().ok(&go).await?;
+    let exit = tokio::time::timeout(SOON, attached.exited()).await??;
+    assert_eq!(exit.code, 7);
     world.finish().await
 }

@@ -3,10 +3,10 @@
 use anyhow::{Context, Result};
 use lifepod_client::proto::{Observation, PodPhase};
 use lifepod_tests::world::{
-    SLEEPER, Timeline, World, await_no_process_with, container_of, freeze_shim, kill_shim,
+    SLEEPER, SOON, Timeline, World, await_no_process_with, container_of, freeze_shim, kill_shim,
     script_pod, subject_key, word,
 };
-use std::{fs::File, io::Write as _};
+use std::{fs::File, io::Write as _, time::Instant};
 use tokio::task::block_in_place;
 
 fn uid(created: lifepod_client::Created) -> String {
@@ -139,5 +139,37 @@ async fn a_pod_whose_shim_does_not_answer_is_unknown_until_it_does() -> Result<(
     let pod = world.pods().get("frozen").await?;
     let restarts = container_of(&pod, "main").map(|status| status.restart_count);
     assert_eq!(restarts, Some(0), "nothing happened to it meanwhile");
+    world.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_starts_although_the_shim_of_a_pod_does_not_answer() -> Result<()> {
+    let mut world = World::new().await?;
+    let frozen = uid(world
+        .create(&script_pod("frozen", "Always", SLEEPER))
+        .await?);
+    world
+        .create(&script_pod("other", "Always", SLEEPER))
+        .await?;
+    world.ready("frozen").await?;
+    world.ready("other").await?;
+    let before = world.pods().get("frozen").await?;
+    world.kill_daemon()?;
+    freeze_shim(&frozen, true)?;
+    world.start_daemon()?;
+
+    let cli = world.cli();
+    cli.ok(&["exec", "other", "--", "true"]).await?;
+    let refused = cli.run(&["exec", "frozen", "--", "true"]).await?;
+    assert!(refused.stderr.contains("did not answer"), "{refused:?}");
+    freeze_shim(&frozen, false)?;
+    let until = Instant::now() + SOON;
+    while cli.run(&["exec", "frozen", "--", "true"]).await?.code != 0 {
+        anyhow::ensure!(Instant::now() < until, "the pod is not found again");
+    }
+    let after = world.pods().get("frozen").await?;
+    let id = |pod| container_of(pod, "main").map(|status| status.container_id.clone());
+    assert_eq!(id(&after), id(&before), "it is the same instance");
+    world.delete("frozen").await?;
     world.finish().await
 }

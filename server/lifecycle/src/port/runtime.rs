@@ -52,7 +52,8 @@ pub trait Runtime: Send + Sync + 'static {
 
     /// Finds what is there after a (re)start, re-adopts what belongs to `known`, removes what belongs
     /// to nobody, and from then on delivers unsolicited facts to `sink`. Called once, before any
-    /// `perform`. Answers one `Fact::Recovered` per known pod.
+    /// `perform`. Answers one `Fact::Recovered` per known pod, or `ContactLost` for one of which it cannot
+    /// find out: that is recovered later.
     fn recover(
         &self,
         known: Vec<KnownPod>,

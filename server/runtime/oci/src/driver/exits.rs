@@ -40,6 +40,7 @@ pub(super) async fn exited(inner: &Arc<Inner>, entry: &Arc<Entry>, record: &Exit
         return;
     };
     let exit = exit(inner, &entry.pod, record, &container, attempt).await;
+    entry.tell_end(&record.container_id, &exit.status);
     tracing::info!(pod.key = %entry.pod.key, container, attempt, exit_code = exit.status.code, "container exited");
     let fact = Fact::ContainerExited {
         container,

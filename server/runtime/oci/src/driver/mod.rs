@@ -27,6 +27,7 @@ mod rounds;
 mod sandbox;
 mod start;
 mod streams;
+mod unreached;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -45,6 +46,7 @@ use self::{
     handler::{HttpClient, Of},
     layout::Layout,
     pods::Pods,
+    unreached::Unreached,
 };
 use crate::{
     bundle::NodeFacts,
@@ -94,6 +96,7 @@ struct Inner {
     network: Network,
     http: HttpClient,
     pods: Pods,
+    unreached: Unreached,
     sink: Mutex<Option<Arc<dyn FactSink>>>,
     tasks: TaskTracker,
     /// Ends the rounds.
@@ -128,6 +131,7 @@ impl OciDriver {
             network,
             http,
             pods,
+            unreached: Unreached::default(),
             sink,
             tasks,
             ended: CancellationToken::new(),
@@ -154,7 +158,7 @@ impl Runtime for OciDriver {
         *self.inner.sink.lock() = Some(sink);
         let inner = Arc::clone(&self.inner);
         Box::pin(async move {
-            let facts = recover::recover(&inner, known).await?;
+            let facts = recover::recover(&inner, known).await;
             let ended = inner.ended.clone();
             inner.tasks.spawn(rounds::go(Arc::clone(&inner), ended));
             Ok(facts)
@@ -180,6 +184,9 @@ impl Runtime for OciDriver {
 impl Inner {
     async fn perform(self: &Arc<Self>, effect: Effect) -> Option<Fact> {
         let Effect { pod, op, action } = effect;
+        if !matches!(action, Action::RemoveSandbox { .. } | Action::PurgePod) {
+            self.unreached.reached(&pod.uid).await;
+        }
         match action {
             Action::CreateSandbox { attempt } => {
                 Some(sandbox::create(self, &pod, op, attempt).await)

@@ -8,9 +8,10 @@ use std::{
     },
 };
 
-use lifepod_lifecycle::{effect::PodRef, id::PodUid};
+use lifepod_lifecycle::{effect::PodRef, id::PodUid, transition::ExitStatus};
 use lifepod_shim::protocol::Namespaces;
 use parking_lot::Mutex;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::shim::ShimHandle;
@@ -31,6 +32,8 @@ pub(super) struct Entry {
     lost: AtomicBool,
     /// Container name and attempt of every instance, by the runtime's id.
     names: Mutex<HashMap<String, (String, u32)>>,
+    /// Who waits for the end of an instance, by the runtime's id.
+    waiting: Mutex<HashMap<String, Vec<oneshot::Sender<ExitStatus>>>>,
 }
 
 impl Entry {
@@ -44,6 +47,28 @@ impl Entry {
             watching,
             lost: AtomicBool::new(false),
             names: Mutex::default(),
+            waiting: Mutex::default(),
+        }
+    }
+
+    /// Waits for the end of an instance. To be called before it can have ended; closed without a word
+    /// when the sandbox is gone or let go of.
+    pub(super) fn expect_end(&self, id: &str) -> oneshot::Receiver<ExitStatus> {
+        let (told, ended) = oneshot::channel();
+        let mut waiting = self.waiting.lock();
+        let waiting = waiting.entry(id.to_owned()).or_default();
+        // Clients come and go while an instance lives.
+        waiting.retain(|told| !told.is_closed());
+        waiting.push(told);
+        ended
+    }
+
+    /// Tells the end of an instance to those who wait for it.
+    pub(super) fn tell_end(&self, id: &str, status: &ExitStatus) {
+        let waiting = self.waiting.lock().remove(id);
+        for told in waiting.into_iter().flatten() {
+            // It may not be waited for any more.
+            let _ = told.send(status.clone());
         }
     }
 

@@ -6,7 +6,7 @@ use lifepod_lifecycle::{
     effect::PodRef,
     id::PodUid,
     input::{Fact, InstanceFacts},
-    port::{KnownPod, RuntimeLost},
+    port::KnownPod,
 };
 use lifepod_shim::{
     SandboxDir,
@@ -19,52 +19,64 @@ use super::{
     pods::Entry,
     sandbox,
 };
-use crate::shim::{ShimError, ShimEvents, ShimHandle};
+use crate::shim::ShimHandle;
 
-/// Takes stock of every known pod; what belongs to nobody is removed in the background.
-///
-/// # Errors
-/// [`RuntimeLost`] if the truth about a pod cannot be found out: better no server than one that takes
-/// a living pod for a dead one.
-pub(super) async fn recover(
-    inner: &Arc<Inner>,
-    known: Vec<KnownPod>,
-) -> Result<Vec<(PodUid, Fact)>, RuntimeLost> {
+/// Takes stock of every known pod; what belongs to nobody is removed.
+pub(super) async fn recover(inner: &Arc<Inner>, known: Vec<KnownPod>) -> Vec<(PodUid, Fact)> {
     let uids: BTreeSet<_> = known.iter().map(|known| known.pod.uid.clone()).collect();
     let found = known.into_iter().map(|KnownPod { pod }| async {
         let uid = pod.uid.clone();
-        Ok((uid, adopt(inner, pod).await?))
+        (uid, find(inner, pod).await)
     });
-    let facts = futures::future::try_join_all(found).await?;
+    let facts = futures::future::join_all(found).await;
     remove_strangers(inner, uids).await;
-    Ok(facts)
+    facts
 }
 
-async fn adopt(inner: &Arc<Inner>, pod: PodRef) -> Result<Fact, RuntimeLost> {
-    let unknown = |error: io::Error| RuntimeLost {
-        message: format!("pod `{}`: {error}", pod.key),
-    };
-    let Some((attempt, directory)) = newest_sandbox(inner, &pod.uid).await.map_err(unknown)? else {
+/// A pod of which the truth cannot be found out is out of contact: nobody must take a living one for
+/// dead, and the others are served.
+async fn find(inner: &Arc<Inner>, pod: PodRef) -> Fact {
+    match adopt(inner, pod.clone()).await {
+        Ok(fact) => fact,
+        Err(error) => {
+            tracing::warn!(pod.key = %pod.key, %error, "no contact to the pod");
+            // Whatever has no owner is swept from the network at the start.
+            keep_address(inner, &pod);
+            inner.unreached.add(pod);
+            Fact::ContactLost {
+                message: error.to_string(),
+            }
+        }
+    }
+}
+
+/// Looks again for a pod that was not found at the start.
+pub(super) async fn find_again(inner: &Arc<Inner>, pod: PodRef) {
+    let uid = pod.uid.clone();
+    match adopt(inner, pod).await {
+        Ok(fact) => {
+            inner.tell(&uid, fact).await;
+            inner.unreached.remove(&uid);
+        }
+        Err(error) => tracing::debug!(pod.uid = %uid, %error, "still no contact to the pod"),
+    }
+}
+
+/// Takes over the sandbox of a pod and answers what there is of it.
+async fn adopt(inner: &Arc<Inner>, pod: PodRef) -> io::Result<Fact> {
+    let Some((attempt, directory)) = newest_sandbox(inner, &pod.uid).await? else {
         return Ok(Fact::Recovered {
             sandbox: None,
             instances: Vec::new(),
         });
     };
     let directory = SandboxDir::new(directory);
-    match connect(&directory).await {
-        Ok(Some((shim, state, events))) => {
-            let ips = match pod.ips.first() {
-                Some(IpAddr::V4(ip)) if !pod.spec.host_network => {
-                    if let Err(error) = inner.network.adopt(pod.uid.as_str(), *ip) {
-                        tracing::warn!(pod.key = %pod.key, %error, "the pod's link is gone");
-                    }
-                    vec![IpAddr::V4(*ip)]
-                }
-                _ => vec![inner.node.ip],
-            };
+    match ShimHandle::connect(&directory).await {
+        Ok((shim, state, events)) => {
+            let ips = keep_address(inner, &pod);
             let namespaces = state.namespaces.clone();
             let entry = Arc::new(Entry::new(pod.clone(), attempt, shim, namespaces));
-            let instances = stock(inner, &entry, state).await.map_err(unknown)?;
+            let instances = stock(inner, &entry, state).await?;
             inner.pods.insert(Arc::clone(&entry));
             exits::follow(inner, entry, events);
             Ok(Fact::Recovered {
@@ -72,33 +84,23 @@ async fn adopt(inner: &Arc<Inner>, pod: PodRef) -> Result<Fact, RuntimeLost> {
                 instances,
             })
         }
-        Ok(None) => lost(inner, &pod, attempt, directory).await.map_err(unknown),
-        Err(error) => Err(unknown(io::Error::other(error))),
+        Err(error) if error.nobody_there() => lost(inner, &pod, attempt, directory).await,
+        Err(error) => Err(io::Error::other(error)),
     }
 }
 
-/// Connects to a shim; none if it is certain that there is none. One that lives and does not answer
-/// is asked again before it counts as an error.
-async fn connect(
-    directory: &SandboxDir,
-) -> Result<Option<(ShimHandle, State, ShimEvents)>, ShimError> {
-    let mut tries = 0;
-    loop {
-        match ShimHandle::connect(directory).await {
-            Ok(found) => return Ok(Some(found)),
-            Err(error) if error.nobody_there() => return Ok(None),
-            Err(error) if tries == CONNECT_TRIES => return Err(error),
-            Err(error) => {
-                tracing::warn!(dir = %directory.path().display(), %error, "a shim does not answer");
+/// The addresses of a pod that lives. Its link is its own again.
+fn keep_address(inner: &Inner, pod: &PodRef) -> Vec<IpAddr> {
+    match pod.ips.first() {
+        Some(IpAddr::V4(ip)) if !pod.spec.host_network => {
+            if let Err(error) = inner.network.adopt(pod.uid.as_str(), *ip) {
+                tracing::warn!(pod.key = %pod.key, %error, "the pod's link is gone");
             }
+            vec![IpAddr::V4(*ip)]
         }
-        tries += 1;
-        tokio::time::sleep(CONNECT_PAUSE).await;
+        _ => vec![inner.node.ip],
     }
 }
-
-const CONNECT_TRIES: u32 = 5;
-const CONNECT_PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
 
 /// The newest sandbox directory of a pod.
 async fn newest_sandbox(

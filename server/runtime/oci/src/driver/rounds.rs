@@ -6,11 +6,11 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::{StreamExt as _, stream};
-use lifepod_lifecycle::input::Fact;
+use lifepod_lifecycle::{input::Fact, port::BoxFuture};
 use lifepod_shim::protocol::{ContainerStatus, State};
 use tokio_util::sync::CancellationToken;
 
-use super::{Inner, blocking, logs, pods::Entry};
+use super::{Inner, blocking, logs, pods::Entry, recover};
 use crate::shim::ShimError;
 
 /// Time between two rounds, the kubelet's for logs.
@@ -28,14 +28,25 @@ pub(super) async fn go(inner: Arc<Inner>, ended: CancellationToken) {
             () = ended.cancelled() => return,
             _ = due.tick() => {}
         }
-        let visits = stream::iter(inner.pods.all())
-            .for_each_concurrent(AT_ONCE, |entry| visit(&inner, entry));
+        let visits = stream::iter(visits(&inner)).for_each_concurrent(AT_ONCE, |visit| visit);
         tokio::select! {
             biased;
             () = ended.cancelled() => return,
             () = visits => {}
         }
     }
+}
+
+/// Every pod's part of a round.
+fn visits(inner: &Arc<Inner>) -> Vec<BoxFuture<'_, ()>> {
+    let (known, unreached) = (inner.pods.all(), inner.unreached.all());
+    let known = known
+        .into_iter()
+        .map(|entry| -> BoxFuture<'_, ()> { Box::pin(visit(inner, entry)) });
+    let unreached = unreached
+        .into_iter()
+        .map(|pod| -> BoxFuture<'_, ()> { Box::pin(recover::find_again(inner, pod)) });
+    known.chain(unreached).collect()
 }
 
 async fn visit(inner: &Arc<Inner>, entry: Arc<Entry>) {

@@ -158,6 +158,7 @@ pub(super) async fn tear_down(
 ) -> Result<(), io::Error> {
     let entry = inner.pods.remove(uid);
     shut_down(inner, uid, entry.as_deref()).await?;
+    inner.unreached.remove(uid);
     let (inner, uid) = (Arc::clone(inner), uid.clone());
     blocking(move || {
         inner

@@ -19,7 +19,7 @@ use lifepod_shim::protocol::{Attach, ErrorCode, Exec, TerminalSize as ShimSize};
 use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::io::AsyncReadExt as _;
 
-use super::{Inner, OciDriver};
+use super::{Inner, OciDriver, pods::Entry};
 use crate::shim::{ExecHandle, ExecStdio, ShimError, ShimHandle};
 
 /// A finished command with the beginning of its output.
@@ -59,10 +59,13 @@ fn pipe() -> std::io::Result<(OwnedFd, OwnedFd)> {
     Ok(pipe_with(PipeFlags::CLOEXEC)?)
 }
 
-fn shim_of(inner: &Inner, pod: &PodRef, container: &str) -> Result<ShimHandle, StreamError> {
-    let entry = inner.pods.get(&pod.uid);
-    entry
-        .map(|entry| entry.shim.clone())
+fn sandbox_of(inner: &Inner, pod: &PodRef, container: &str) -> Result<Arc<Entry>, StreamError> {
+    if inner.unreached.holds(&pod.uid) {
+        return Err(shim_error(ShimError::TimedOut, container));
+    }
+    inner
+        .pods
+        .get(&pod.uid)
         .ok_or_else(|| StreamError::NotRunning {
             container: container.to_owned(),
         })
@@ -78,7 +81,7 @@ pub(super) async fn run_to_end(
     command: &[String],
     limit: usize,
 ) -> Result<Done, StreamError> {
-    let shim = shim_of(inner, pod, container)?;
+    let shim = sandbox_of(inner, pod, container)?.shim.clone();
     let (out, stdout) = pipe()?;
     let (err, stderr) = pipe()?;
     let stdin = std::fs::File::open("/dev/null")?.into();
@@ -191,7 +194,7 @@ async fn exec(
     request: ExecRequest,
 ) -> Result<ExecSession, StreamError> {
     let container = request.container;
-    let shim = shim_of(inner, pod, &container)?;
+    let shim = sandbox_of(inner, pod, &container)?.shim.clone();
     let exec = Exec {
         id: exec_id(),
         container: request.container_id,
@@ -310,7 +313,7 @@ async fn attach(
     request: ExecRequest,
 ) -> Result<ExecSession, StreamError> {
     let container = request.container;
-    let shim = shim_of(inner, pod, &container)?;
+    let sandbox = sandbox_of(inner, pod, &container)?;
     let tty = pod.container(&container).is_some_and(|spec| spec.tty);
     let (out, stdout) = pipe()?;
     let mut fds = Vec::new();
@@ -335,16 +338,22 @@ async fn attach(
         stdout: true,
         stderr: !tty,
     };
-    shim.attach(wanted, fds)
+    let ended = sandbox.expect_end(&request.container_id);
+    sandbox
+        .shim
+        .attach(wanted, fds)
         .await
         .map_err(|error| shim_error(error, &container))?;
     let control = Box::new(AttachControl {
-        shim,
+        shim: sandbox.shim.clone(),
         id: request.container_id,
-        container,
+        container: container.clone(),
     });
-    // The end of an attached container is told by the journal, not by its streams.
-    let exited = Box::pin(std::future::pending());
+    let exited = Box::pin(async move {
+        ended
+            .await
+            .map_err(|_| shim_error(ShimError::Gone, &container))
+    });
     Ok(ExecSession {
         stdin,
         stdout: out,
