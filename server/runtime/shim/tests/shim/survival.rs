@@ -9,7 +9,7 @@ use std::{
 
 use lifepod_shim::{
     ExitRecord, SandboxDir, fds,
-    protocol::{Call, ContainerStatus, ErrorCode, Exec},
+    protocol::{Call, ContainerStatus, ErrorCode},
 };
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -57,11 +57,17 @@ const DIRECTORY: &str = "LIFEPOD_TEST_SANDBOX";
 
 #[test]
 fn killing_the_server_changes_nothing_for_the_pod() {
+    if let Some(directory) = std::env::var_os(DIRECTORY) {
+        return be_the_server(&SandboxDir::new(directory));
+    }
     let sandbox = Sandbox::start();
     let bundle = sandbox.bundle("c", "echo up; sleep 0.5; echo still here; exit 8");
     let call = sandbox.create_call(&bundle);
     let mut server = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "survival::a_server_to_be_killed"])
+        .args([
+            "--exact",
+            "survival::killing_the_server_changes_nothing_for_the_pod",
+        ])
         .env(BUNDLE, serde_json::to_string(&call).unwrap())
         .env(DIRECTORY, sandbox.dir.path())
         .stdout(Stdio::null())
@@ -82,12 +88,10 @@ fn killing_the_server_changes_nothing_for_the_pod() {
     sandbox.shut_down();
 }
 
-#[test]
-#[ignore = "the other half of the test above, in a process of its own"]
-fn a_server_to_be_killed() {
-    let dir = SandboxDir::new(std::env::var_os(DIRECTORY).unwrap());
+/// What the test's own program does in the process that is killed.
+fn be_the_server(dir: &SandboxDir) {
     let call = serde_json::from_str(&std::env::var(BUNDLE).unwrap()).unwrap();
-    let mut client = Client::connect(&dir);
+    let mut client = Client::connect(dir);
     client.started(Call::Create(call));
     while client.receive() {}
 }
@@ -106,25 +110,7 @@ fn an_exec_that_ended_unheard_is_in_the_state() {
     let sandbox = Sandbox::start();
     let mut client = sandbox.client();
     sandbox.run(&mut client, "c", "sleep 1000");
-    let null = fs::File::options()
-        .read(true)
-        .write(true)
-        .open("/dev/null")
-        .unwrap();
-    let call = Exec {
-        id: "e".to_owned(),
-        container: "c".to_owned(),
-        args: ["sh", "-c", "sleep 0.1; exit 9"]
-            .map(str::to_owned)
-            .to_vec(),
-        ..Exec::default()
-    };
-    client
-        .call_with(
-            Call::Exec(call),
-            &[null.as_fd(), null.as_fd(), null.as_fd()],
-        )
-        .unwrap();
+    client.exec("e", &["sh", "-c", "sleep 0.1; exit 9"]);
     drop(client);
     wait_until("it is in the state", || {
         let state = sandbox.client().state;

@@ -3,11 +3,11 @@
 //! On a machine with cgroup v1 the tests that do not need a controller run once more, in a mount
 //! namespace where only the v2 hierarchy can be seen.
 
-use std::{env, fs, os::fd::AsFd, process::Command};
+use std::{env, fs, process::Command};
 
 use lifepod_shim::{
     cgroup::{Cgroup, Layout},
-    protocol::{Call, Exec, Reply},
+    protocol::Call,
 };
 use serde_json::json;
 
@@ -61,26 +61,7 @@ fn a_container_with_cgroups_of_its_own_can_be_joined_and_removed() {
     wait_until("it has moved", || {
         sandbox.log("c").iter().any(|(_, _, line)| line == "ready")
     });
-    let null = fs::File::options()
-        .read(true)
-        .write(true)
-        .open("/dev/null")
-        .unwrap();
-    let call = Exec {
-        id: "e".to_owned(),
-        container: "c".to_owned(),
-        args: ["sleep", "1000"].map(str::to_owned).to_vec(),
-        ..Exec::default()
-    };
-    let started = client
-        .call_with(
-            Call::Exec(call),
-            &[null.as_fd(), null.as_fd(), null.as_fd()],
-        )
-        .unwrap();
-    let Reply::Started(started) = started else {
-        panic!("{started:?}")
-    };
+    let started = client.exec("e", &["sleep", "1000"]);
     let own = Cgroup::new(&format!("{}/c", sandbox.config.cgroup_parent)).unwrap();
     let inside = |pid: i32| {
         let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();

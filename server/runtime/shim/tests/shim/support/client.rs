@@ -15,8 +15,8 @@ use lifepod_shim::{
     ExitRecord, SandboxDir, fds,
     frame::{self, FrameBuffer},
     protocol::{
-        Call, ContainerStatus, Event, ExecExit, Failure, Message, PROTOCOL_VERSION, Reply, Request,
-        Response, Started, State,
+        Call, ContainerStatus, Event, Exec, ExecExit, Failure, Message, PROTOCOL_VERSION, Reply,
+        Request, Response, Started, State,
     },
 };
 
@@ -107,6 +107,26 @@ impl Client {
 
     pub(crate) fn started(&mut self, call: Call) -> Started {
         match self.call(call) {
+            Ok(Reply::Started(started)) => started,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Runs a command in container `c`, without input or output.
+    pub(crate) fn exec(&mut self, id: &str, args: &[&str]) -> Started {
+        let call = Exec {
+            id: id.to_owned(),
+            container: "c".to_owned(),
+            args: args.iter().map(|arg| (*arg).to_owned()).collect(),
+            ..Exec::default()
+        };
+        let null = File::options()
+            .read(true)
+            .write(true)
+            .open("/dev/null")
+            .unwrap();
+        let streams = [null.as_fd(), null.as_fd(), null.as_fd()];
+        match self.call_with(Call::Exec(call), &streams) {
             Ok(Reply::Started(started)) => started,
             other => panic!("{other:?}"),
         }
