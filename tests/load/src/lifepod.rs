@@ -13,6 +13,7 @@ use lifepod_client::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use std::{
+    collections::HashMap,
     path::Path,
     time::{Duration, Instant, SystemTime},
 };
@@ -21,7 +22,7 @@ use tokio::time::sleep;
 /// Nothing that is measured may take longer.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two kills while pods start.
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(10);
 const IMAGE: &str = "busybox";
 
 /// A client and a watcher.
@@ -137,8 +138,8 @@ impl Lifepod {
         since(killed, &self.ended(name).await?)
     }
 
-    /// As [`Lifepod::kill`], one victim after the other for as long as not all of the other pods
-    /// run, which are all created at once meanwhile. Victims have names and arguments.
+    /// As [`Lifepod::kill`], for one victim after the other while all of the other pods are created
+    /// and start; those killed when all run already do not count. Victims have names and arguments.
     pub(crate) async fn kill_while_starting(
         &mut self,
         victims: &[(String, String)],
@@ -146,38 +147,33 @@ impl Lifepod {
     ) -> Result<Vec<[Duration; 2]>> {
         let pids: Result<Vec<_>> = victims.iter().map(|(_, arg)| pid_of(arg)).collect();
         self.observer.forget();
-        let mut missing = others.len();
+        let (mut missing, mut all_run) = (others.len(), None);
+        let mut ends = HashMap::new();
         let creations = others.into_iter().map(|pod| self.pods.create(pod));
         let created = futures::future::try_join_all(creations);
-        let observer = &mut self.observer;
-        let kills = async {
-            let mut took = Vec::new();
-            for ((name, _), pid) in victims.iter().zip(pids?) {
-                // Spread, so that they meet every stage of the others' start.
-                sleep(PAUSE).await;
-                let killed = Instant::now();
-                kill_process(pid, Signal::KILL)?;
-                let what = format!("the end of {name}");
-                let seen = observer.until(PATIENCE, &what, |seen| {
-                    missing -= usize::from(seen.phase(PodPhase::Running));
-                    seen.pod() == name && finished_at(seen).is_some()
-                });
-                let seen = seen.await?;
-                if missing == 0 {
-                    return Ok(took);
-                }
-                took.push(since(killed, &seen)?);
+        let last = self.observer.until(PATIENCE, "all ends", |seen| {
+            if seen.phase(PodPhase::Running) {
+                missing -= 1;
+                all_run = (missing == 0).then_some(seen.at);
             }
-            let all_run = observer.until(PATIENCE, "all pods Running", |seen| {
-                missing -= usize::from(seen.phase(PodPhase::Running));
-                missing == 0
-            });
-            all_run.await?;
-            anyhow::Ok(took)
-        };
-        let (created, took) = tokio::join!(created, kills);
+            if let Some(recorded) = finished_at(seen) {
+                let since_record = seen.clock.duration_since(recorded).unwrap_or_default();
+                ends.entry(seen.pod().to_owned())
+                    .or_insert((seen.at, since_record));
+            }
+            missing == 0 && ends.len() == victims.len()
+        });
+        let (created, killed, last) = tokio::join!(created, kill_in_turn(pids?), last);
         created?;
-        took
+        last?;
+        let mut took = Vec::new();
+        for ((name, _), killed) in victims.iter().zip(killed?) {
+            let (seen, since_record) = ends[name];
+            if all_run.is_some_and(|all_run| killed < all_run) {
+                took.push([seen - killed, since_record]);
+            }
+        }
+        Ok(took)
     }
 
     /// Deletes a pod that does not obey SIGTERM. Answers when its container ended, as the watcher
@@ -197,6 +193,17 @@ impl Lifepod {
         let what = format!("the end of {name}");
         self.observer.until(PATIENCE, &what, ended).await
     }
+}
+
+/// Kills them spread, so that they meet every stage of the others' start. Answers when.
+async fn kill_in_turn(pids: Vec<Pid>) -> Result<Vec<Instant>> {
+    let mut killed = Vec::new();
+    for pid in pids {
+        sleep(PAUSE).await;
+        killed.push(Instant::now());
+        kill_process(pid, Signal::KILL)?;
+    }
+    Ok(killed)
 }
 
 /// The process with an argument that no other has.

@@ -21,6 +21,7 @@ mod instance;
 mod layout;
 mod logs;
 mod messages;
+mod places;
 mod pods;
 mod recover;
 mod rounds;
@@ -45,6 +46,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::{
     handler::{HttpClient, Of},
     layout::Layout,
+    places::Places,
     pods::Pods,
     unreached::Unreached,
 };
@@ -97,6 +99,7 @@ struct Inner {
     http: HttpClient,
     pods: Pods,
     unreached: Unreached,
+    places: Places,
     sink: Mutex<Option<Arc<dyn FactSink>>>,
     tasks: TaskTracker,
     /// Ends the rounds.
@@ -132,6 +135,7 @@ impl OciDriver {
             http,
             pods,
             unreached: Unreached::default(),
+            places: Places::new(),
             sink,
             tasks,
             ended: CancellationToken::new(),
@@ -189,7 +193,8 @@ impl Inner {
         }
         match action {
             Action::CreateSandbox { attempt } => {
-                Some(sandbox::create(self, &pod, op, attempt).await)
+                let work = sandbox::create(self, &pod, op, attempt);
+                Some(self.places.take(work).await)
             }
             Action::EnsureImage { container } => {
                 Some(image::ensure(self, &pod, op, &container).await)
@@ -198,7 +203,10 @@ impl Inner {
                 container,
                 attempt,
                 image_id,
-            } => Some(start::start(self, &pod, op, &container, attempt, &image_id).await),
+            } => {
+                let work = start::start(self, &pod, op, &container, attempt, &image_id);
+                Some(self.places.take(work).await)
+            }
             Action::RunHook {
                 container,
                 container_id,
