@@ -13,6 +13,8 @@ use crate::{io::Pumped, note::note};
 /// How long output may still come after init's death, when somebody else holds the other end. Normally
 /// the kernel has closed all of them before the death is seen.
 const DRAIN: Duration = Duration::from_secs(2);
+/// When the record of an exit is written that the server was told.
+const AFTER_TELLING: Duration = Duration::from_millis(50);
 /// How often a record is tried that cannot be written.
 const MAX_ATTEMPTS: u32 = 20;
 
@@ -65,13 +67,17 @@ impl Shim {
             container.outputs.close(&mut self.reactor);
             record.log_error = container.outputs.log_failure();
             container.phase = Phase::Exited(record.clone());
-            container.unrecorded = Some(Unrecorded {
-                attempts: 0,
-                retry_at: now,
-            });
             // Before it is on disk: the server makes it durable in its journal, and one that cannot is
-            // not there to be told, or asks again while this process lives. The file is for later.
-            self.announce(&Event::ContainerExited(record));
+            // not there to be told, or asks again while this process lives. The file is for later, and
+            // must not keep the disk from the journal now.
+            let told = self.announce(&Event::ContainerExited(record));
+            let retry_at = if told { now + AFTER_TELLING } else { now };
+            if let Some(container) = self.containers.get_mut(&key) {
+                container.unrecorded = Some(Unrecorded {
+                    attempts: 0,
+                    retry_at,
+                });
+            }
         }
         self.tend_record(key, now);
     }

@@ -223,14 +223,18 @@ impl Shim {
         }
     }
 
-    fn announce(&mut self, event: &Event) {
+    /// Tells everybody who listens. False if nobody does.
+    fn announce(&mut self, event: &Event) -> bool {
+        let mut told = false;
         for connection in self
             .connections
             .values_mut()
             .filter(|connection| connection.subscribed)
         {
             connection.send(&self.reactor, &Message::Event(event.clone()), None);
+            told |= !connection.is_broken();
         }
+        told
     }
 
     fn state(&self) -> State {
