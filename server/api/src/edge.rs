@@ -2,21 +2,19 @@
 //! failure carries exactly one ErrorInfo, also one that the gRPC library made by itself.
 
 use std::{
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{Request, Response};
-use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 use tracing::Instrument;
 
 use crate::{
-    calls::{Calls, Permit},
+    calls::Calls,
     config::Limits,
     error::{ApiError, foreign},
     identity::client,
@@ -88,12 +86,12 @@ where
         let answer = self.inner.call(request).instrument(span);
         Box::pin(async move {
             let response = explain(answer.await?, &rpc, limit);
-            Ok(response.map(|body| {
-                Body::new(Held {
-                    body,
-                    _permit: permit,
-                })
-            }))
+            // Until its body is done with, a call is in flight.
+            let hold = move |frame| {
+                let _held = &permit;
+                frame
+            };
+            Ok(response.map(|body| Body::new(body.map_frame(hold))))
         })
     }
 }
@@ -113,31 +111,5 @@ fn explain(response: Response<Body>, rpc: &str, message_limit: usize) -> Respons
     match Status::from_header_map(headers) {
         Some(status) => Status::from(foreign(&status, rpc, message_limit)).into_http(),
         None => response,
-    }
-}
-
-/// A response body that counts as a call in flight until it is done with.
-struct Held {
-    body: Body,
-    _permit: Permit,
-}
-
-impl http_body::Body for Held {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

@@ -10,7 +10,6 @@ use lifepod_lifecycle::{
 };
 
 use crate::{
-    convert::meta::creates,
     error::{ApiError, Result},
     shared::Shared,
 };
@@ -158,9 +157,9 @@ fn recall(shared: &Shared, key: &PodKey, revision: Revision) -> Recalled {
         let Some(last) = recent.last() else {
             return Recalled::Nothing;
         };
-        match recent.iter().find(concerns) {
-            Some(first) if creates(first) => return Recalled::Pod(None),
-            Some(first) => return Recalled::At(first.previous),
+        match recent.iter().find(concerns).map(|first| first.previous) {
+            Some(Revision(0)) => return Recalled::Pod(None),
+            Some(previous) => return Recalled::At(previous),
             None => after = last.revision,
         }
     }

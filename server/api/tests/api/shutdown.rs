@@ -1,10 +1,12 @@
 //! Going down: every stream ends with a status, nothing new begins.
 
+use std::sync::atomic::Ordering;
+
 use lifepod_proto::v1 as proto;
 use proto::watch_pods_request::Start;
 use tonic::Code;
 
-use crate::support::{Server, failure, pod, soon};
+use crate::support::{Server, eventually, failure, pod, soon};
 
 #[tokio::test]
 async fn a_drain_ends_watches_and_refuses_mutations_with_a_delay_to_retry() {
@@ -94,4 +96,35 @@ async fn waits_logs_and_commands_end_with_the_server() {
     // The wait may have come too late to be taken; then the connection tells.
     let status = soon(wait).await.unwrap().unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
+}
+
+#[tokio::test]
+async fn a_wait_that_reads_the_past_ends_with_the_server() {
+    let server = Server::start().await;
+    server.running("web").await;
+    // More than is in memory.
+    for n in 0..6 {
+        server.running(&format!("p{n}")).await;
+    }
+    let request = proto::WaitPodRequest {
+        name: "web".to_owned(),
+        any_of: vec![proto::WaitCondition {
+            condition: Some(proto::wait_condition::Condition::Deleted(
+                proto::DeletedWait {},
+            )),
+        }],
+        since: Some(proto::wait_pod_request::Since::Revision(1)),
+        ..proto::WaitPodRequest::default()
+    };
+    let reads = &server.journal.reads;
+    reads.held.store(true, Ordering::SeqCst);
+    let mut pods = server.pods();
+    let wait = tokio::spawn(async move { pods.wait_pod(request).await });
+    eventually("it reads", async || reads.now.load(Ordering::SeqCst) == 1).await;
+    server.api.as_ref().unwrap().drain();
+    let answer = tokio::spawn(soon(wait)).await;
+    reads.held.store(false, Ordering::SeqCst);
+    let (_, reason, _) = failure(answer.unwrap().unwrap());
+    assert_eq!(reason, "SERVER_DRAINING");
+    server.stop().await;
 }

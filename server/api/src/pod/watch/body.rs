@@ -5,21 +5,21 @@
 
 use std::{
     convert::Infallible,
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
+use futures::{StreamExt as _, future::BoxFuture};
 use http::{HeaderMap, HeaderValue, Request, Response, header::CONTENT_TYPE};
 use http_body::Frame;
+use http_body_util::StreamBody;
 use lifepod_proto::v1::{self as proto, pod_service_server::PodServiceServer};
 use tonic::{Status, Streaming, body::Body, codec::Codec as _, server::NamedService};
 use tonic_prost::ProstCodec;
 use tower::Service;
 
-use super::{super::Pods, open, stream::Frames};
+use super::{super::Pods, open};
 use crate::{error::ApiError, shared::Shared};
 
 const PATH: &str = "/lifepod.v1.PodService/WatchPods";
@@ -73,46 +73,20 @@ async fn watch(shared: Arc<Shared>, body: Body) -> Result<Response<Body>, Status
     let mut messages = Streaming::new_request(codec.decoder(), body, None, bound);
     let missing = || Status::from(ApiError::internal("WatchPods", &"no request message"));
     let request = messages.message().await?.ok_or_else(missing)?;
-    let frames = open(&shared, &request)?;
-    let mut response = Response::new(Body::new(WatchBody {
-        frames,
-        ended: false,
-    }));
+    let frames = open(&shared, &request)?.map(frame);
+    let mut response = Response::new(Body::new(StreamBody::new(frames)));
     let grpc = HeaderValue::from_static("application/grpc");
     response.headers_mut().insert(CONTENT_TYPE, grpc);
     Ok(response)
 }
 
-/// The frames of one watch, then its status.
-struct WatchBody {
-    frames: Frames,
-    ended: bool,
-}
-
-impl http_body::Body for WatchBody {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if self.ended {
-            return Poll::Ready(None);
-        }
-        let next = std::task::ready!(self.frames.as_mut().poll_next(cx));
-        let status = match next {
-            Some(Ok(bytes)) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
-            Some(Err(status)) => status,
-            None => Status::ok(""),
-        };
-        self.ended = true;
-        let mut trailers = HeaderMap::new();
-        let added = status.add_header(&mut trailers);
-        Poll::Ready(Some(added.map(|()| Frame::trailers(trailers))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.ended
-    }
+/// A frame of the body. The error that ends a watch is its status, which goes into the trailers.
+fn frame(next: Result<Bytes, Status>) -> Result<Frame<Bytes>, Status> {
+    let status = match next {
+        Ok(bytes) => return Ok(Frame::data(bytes)),
+        Err(status) => status,
+    };
+    let mut trailers = HeaderMap::new();
+    status.add_header(&mut trailers)?;
+    Ok(Frame::trailers(trailers))
 }
