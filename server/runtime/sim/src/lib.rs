@@ -28,6 +28,7 @@
 mod clock;
 mod containers;
 mod dice;
+mod effects;
 mod exec;
 mod faults;
 mod handlers;
