@@ -5,9 +5,13 @@
 
 mod world;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use lifepod_lifecycle::{id::Revision, port::StoreError};
+use lifepod_lifecycle::{
+    id::Revision,
+    port::{Journal as _, StoreError},
+    time::Timestamp,
+};
 
 use world::{OnDirectory, OnLog, OnMemory, Store, World, pods_of};
 
@@ -361,6 +365,23 @@ fn a_power_cut_between_any_two_commits_loses_nothing() {
             }
         }
     }
+}
+
+#[test]
+fn the_time_of_the_newest_record_is_known_after_a_crash() {
+    let disk = lifepod_store::disk::MemDisk::new(1);
+    let open = || {
+        let options = Default::default();
+        lifepod_store::journal::DurableJournal::open(disk.mount(), options, Timestamp(1)).unwrap()
+    };
+    let later = Timestamp::from_secs(1_800_000_000);
+    let mut journal = open();
+    assert_eq!(journal.newest_time(), Timestamp::EPOCH);
+    let record = world::record(1, 1, later);
+    journal.commit(&[Arc::new(record)]).unwrap();
+    drop(journal);
+    disk.power_cut();
+    assert_eq!(open().newest_time(), later);
 }
 
 #[test]
