@@ -4,6 +4,10 @@
 use anyhow::{Result, ensure};
 use lifepod_tests::scenario::{self, Kind, Verdict};
 use std::path::Path;
+use tokio::sync::Mutex;
+
+/// One world after the other: containers take longer on a machine that simulates beside them.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_scenario_holds_on_the_simulator() -> Result<()> {
@@ -19,6 +23,7 @@ async fn all_hold(kind: Kind) -> Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     let scenarios = scenario::load(&folder)?;
     ensure!(!scenarios.is_empty(), "no scenarios");
+    let _turn = TURN.lock().await;
     let results = scenario::run_all(&scenarios, kind).await;
     let mut failed = results.in_the_end.unwrap_or_default();
     for row in results.rows {

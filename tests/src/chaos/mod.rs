@@ -107,9 +107,14 @@ impl Chaos {
         self.live(&fate).await?;
         let daemon = block_in_place(|| self.stage.start(&[])).context("after a crash")?;
         self.verify().await?;
+        self.look_for_panics(&daemon.log());
         // The next server finds a store that was closed, or one that was not.
         if self.dice.one_in(2) {
-            block_in_place(|| daemon.stop())?;
+            let status = block_in_place(|| daemon.stop())?;
+            if !status.success() {
+                self.outcome
+                    .note(vec![format!("a stopped server ended with {status}")]);
+            }
             self.outcome.stops += 1;
         } else {
             block_in_place(|| daemon.kill())?;
@@ -172,15 +177,19 @@ impl Chaos {
                 self.outcome.note(vec![fault]);
             }
         }
-        if log.contains(PANIC) {
-            self.outcome
-                .note(vec![format!("something in the server panicked:\n{log}")]);
-        }
+        self.look_for_panics(&log);
         let errors = self.stage.path("errors");
         if errors.exists() {
             std::fs::remove_file(errors)?;
         }
         Ok(())
+    }
+
+    fn look_for_panics(&mut self, log: &str) {
+        if log.contains(PANIC) {
+            self.outcome
+                .note(vec![format!("something in the server panicked:\n{log}")]);
+        }
     }
 
     async fn verify(&mut self) -> Result<()> {
