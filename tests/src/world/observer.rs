@@ -191,7 +191,9 @@ impl Observer {
     /// With every promise that was broken.
     pub async fn check(&self, newest: u64) -> Result<()> {
         self.reach(newest).await?;
-        let told = self.lock().timeline.transitions();
+        let mut told = self.lock().timeline.transitions();
+        // More may have been told since then.
+        told.retain(|transition| transition.revision <= newest);
         let first = self
             .lock()
             .timeline
