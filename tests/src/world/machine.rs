@@ -11,8 +11,7 @@ use std::{
 const POLL: Duration = Duration::from_millis(5);
 
 /// Processes whose command line has a text.
-#[must_use]
-pub fn processes_with(text: &str) -> Vec<i32> {
+fn processes_with(text: &str) -> Vec<i32> {
     let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let has_text = |pid: &i32| {
@@ -32,16 +31,33 @@ pub fn await_no_process_with(text: &str) -> Result<()> {
     await_none(text, processes_with)
 }
 
+/// Waits until exactly one process has a text in its command line. One that a shell has just forked
+/// bears the shell's until it runs something else.
+///
+/// # Errors
+///
+/// When there still is none, or are several, after a while.
+pub fn await_one_process_with(text: &str) -> Result<()> {
+    await_some(text, 1, processes_with)
+}
+
 fn await_none(text: &str, find: impl Fn(&str) -> Vec<i32>) -> Result<()> {
+    await_some(text, 0, find)
+}
+
+fn await_some(text: &str, count: usize, find: impl Fn(&str) -> Vec<i32>) -> Result<()> {
     let deadline = Instant::now() + SOON;
-    while let [pid, ..] = find(text)[..] {
+    loop {
+        let pids = find(text);
+        if pids.len() == count {
+            return Ok(());
+        }
         ensure!(
             Instant::now() < deadline,
-            "process {pid} with `{text}` does not end"
+            "{count} processes should have `{text}`, not {pids:?}"
         );
         thread::sleep(POLL);
     }
-    Ok(())
 }
 
 /// Shims whose command line has a text: a folder, or the uid of a pod.

@@ -21,8 +21,8 @@ pub use dice::Dice;
 pub use gate::{Gate, Visitor};
 pub use lifepod_client::checker::subject_key;
 pub use machine::{
-    await_no_process_with, await_no_shim_with, freeze_shim, kill_shim, private_memory,
-    processes_with,
+    await_no_process_with, await_no_shim_with, await_one_process_with, freeze_shim, kill_shim,
+    private_memory,
 };
 pub use manifests::{IMAGE, SLEEPER, script_pod};
 pub use observer::{Observer, SOON};

@@ -3,9 +3,10 @@
 use anyhow::{Context, Result};
 use lifepod_client::{DeleteOptions, proto::PodPhase};
 use lifepod_tests::world::{
-    Gate, Timeline, World, await_no_process_with, processes_with, script_pod,
+    Gate, Timeline, World, await_no_process_with, await_one_process_with, script_pod,
 };
 use std::time::{Duration, Instant};
+use tokio::task::block_in_place;
 
 /// Exit code of the only instance.
 fn exit_code(timeline: &Timeline, name: &str) -> Option<i32> {
@@ -161,7 +162,7 @@ async fn a_forced_deletion_is_carried_out_by_the_next_server() -> Result<()> {
             .removed
     );
     world.kill_daemon()?;
-    assert_eq!(processes_with(&marker).len(), 1);
+    block_in_place(|| await_one_process_with(&marker))?;
     world.start_daemon()?;
     assert!(
         world

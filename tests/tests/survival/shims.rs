@@ -3,8 +3,8 @@
 use anyhow::{Context, Result};
 use lifepod_client::proto::{Observation, PodPhase};
 use lifepod_tests::world::{
-    SLEEPER, SOON, Timeline, World, await_no_process_with, container_of, freeze_shim, kill_shim,
-    script_pod, subject_key, word,
+    SLEEPER, SOON, Timeline, World, await_no_process_with, await_one_process_with, container_of,
+    freeze_shim, kill_shim, script_pod, subject_key, word,
 };
 use std::{fs::File, io::Write as _, time::Instant};
 use tokio::task::block_in_place;
@@ -62,7 +62,7 @@ async fn a_pod_whose_shim_dies_starts_again_in_a_new_sandbox() -> Result<()> {
     let events = world.cli().ok(&["events", "--for", "pod/always"]).await?;
     assert!(events.contains("SandboxChanged"), "{events}");
     // One instance, not two.
-    assert_eq!(lifepod_tests::world::processes_with(&marker).len(), 1);
+    block_in_place(|| await_one_process_with(&marker))?;
     world.delete("always").await?;
     await_no_process_with(&marker)?;
     world.finish().await
@@ -109,7 +109,7 @@ async fn a_shim_that_dies_while_no_server_runs_is_missed_at_the_next_start() -> 
     world.says("always", "", "ready").await?;
     check_loss(&world, "always")?;
     check_loss(&world, "never")?;
-    assert_eq!(lifepod_tests::world::processes_with(&marker).len(), 1);
+    block_in_place(|| await_one_process_with(&marker))?;
     world.finish().await
 }
 
