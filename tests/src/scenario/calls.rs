@@ -1,11 +1,10 @@
 //! The calls of a scenario's steps on one pod, each of which may have to fail.
 
 use super::{
-    driver::Kind,
     file::{Attach, Delete, Exec, Logs, Update},
     manifest::{merge, number, replace},
     pattern,
-    steps::{REAL_PATIENCE, SETTLE, Walk},
+    steps::{REAL_PATIENCE, Walk},
 };
 use anyhow::{Context, Result, bail, ensure};
 use lifepod_client::{
@@ -133,12 +132,7 @@ impl Walk<'_> {
         let mut input = session.input();
         input.write(attach.write.clone().into()).await?;
         input.close().await?;
-        if self.site.kind() == Kind::Containers {
-            // What ends the process may still be on its way.
-            tokio::time::sleep(SETTLE).await;
-            return Ok(());
-        }
-        // No time passes until the process has ended.
+        // On a simulator no time passes until the process has ended.
         let ended = async {
             while !matches!(session.next().await?, ExecEvent::Exited(_)) {}
             anyhow::Ok(())

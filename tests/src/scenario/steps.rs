@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(900);
 pub(super) const REAL_PATIENCE: Duration = Duration::from_secs(60);
 /// A shell in a container needs that long after its start until it hears signals, and nothing that can
 /// be waited for says when it does.
-pub(super) const SETTLE: Duration = Duration::from_millis(1000);
+const SETTLE: Duration = Duration::from_millis(1000);
 
 /// A scenario under way.
 pub(super) struct Walk<'w> {
