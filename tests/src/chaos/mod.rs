@@ -153,7 +153,10 @@ impl Chaos {
                 return Ok(());
             }
         };
-        if let Ok(client) = self.client().await {
+        // A disk that fails before anything is served ends the start, and rightly so.
+        if let Ok(client) = self.client().await
+            && client.server_info().await.is_ok()
+        {
             let pods = client.pods("");
             let acts = self.actors.iter_mut().map(|actor| actor.act(&pods));
             let ill = fate.make_ill(&errors);
