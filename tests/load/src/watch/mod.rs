@@ -13,6 +13,7 @@ use crate::{machine, samples::Samples};
 use anyhow::{Context as _, Result, bail, ensure};
 use bytes::Bytes;
 use crowd::{Crowd, Target};
+use futures::future::BoxFuture;
 use lifepod_client::{
     Client, Pods, Wait, WaitOutcome,
     proto::{self, Pod, watch_pods_request::Start},
@@ -26,7 +27,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    task::block_in_place,
+    task::{JoinSet, block_in_place},
     time::{MissedTickBehavior, interval, sleep},
 };
 use tonic::{Request, client::Grpc, transport::Channel};
@@ -49,6 +50,8 @@ pub(crate) struct Options {
 }
 
 const RATE: u64 = 100;
+/// Pods that change in turn, so that changes under way do not wait for each other.
+const PODS: usize = 32;
 const CALIBRATION: Duration = Duration::from_millis(300);
 const PAUSE: Duration = Duration::from_millis(2);
 const SETTLE: Duration = Duration::from_secs(1);
@@ -65,7 +68,8 @@ enum Contender {
         daemon: Daemon,
         target: Target,
         client: Client,
-        pod: Box<Pod>,
+        pods: Vec<Pod>,
+        turn: u64,
         messages: u64,
     },
 }
@@ -153,13 +157,18 @@ impl Contender {
         let daemon = block_in_place(|| stage.start(&[]))?;
         let endpoint = format!("http://{address}");
         let client = Client::connect(&endpoint).await?;
-        client.pods("").create(pod("measured")?).await?;
-        let pod = at_rest(&client.pods(""), "measured").await?;
+        let mut pods = Vec::new();
+        for number in 0..PODS {
+            let name = format!("measured-{number}");
+            client.pods("").create(pod(&name)?).await?;
+            pods.push(*at_rest(&client.pods(""), &name).await?);
+        }
         let mut contender = Self::Lifepod {
             daemon,
             target: target(endpoint),
             client,
-            pod,
+            pods,
+            turn: 0,
             messages: 1,
         };
         contender.calibrate().await?;
@@ -203,23 +212,38 @@ impl Contender {
 
     /// One change.
     async fn happen(&mut self) -> Result<()> {
+        self.change(0).await
+    }
+
+    /// A change that goes on by itself. Those with numbers near each other do not meet at one pod.
+    fn change(&mut self, number: usize) -> BoxFuture<'static, Result<()>> {
         match self {
             Self::Bare { channel, .. } => {
                 let mut grpc = Grpc::new(channel.clone());
-                grpc.ready().await?;
-                let path = http::uri::PathAndQuery::from_static(FIRE);
-                grpc.unary(Request::new(Bytes::new()), path, Raw).await?;
+                Box::pin(async move {
+                    grpc.ready().await?;
+                    let path = http::uri::PathAndQuery::from_static(FIRE);
+                    grpc.unary(Request::new(Bytes::new()), path, Raw).await?;
+                    Ok(())
+                })
             }
-            Self::Lifepod { client, pod, .. } => {
+            Self::Lifepod {
+                client, pods, turn, ..
+            } => {
+                let client = client.clone();
+                let pod = &mut pods[number % PODS];
                 let metadata = pod.metadata.get_or_insert_default();
                 metadata.revision = 0;
-                let turn = metadata.labels.get("turn").map_or("a", String::as_str);
-                let next = if turn == "a" { "b" } else { "a" };
-                metadata.labels.insert("turn".to_owned(), next.to_owned());
-                client.pods("").update((**pod).clone()).await?;
+                // No two alike: in whatever order they arrive, each is a change.
+                *turn += 1;
+                metadata.labels.insert("turn".to_owned(), turn.to_string());
+                let pod = pod.clone();
+                Box::pin(async move {
+                    client.pods("").update(pod).await?;
+                    Ok(())
+                })
             }
         }
-        Ok(())
     }
 
     async fn spread(&mut self, size: usize, events: usize) -> Result<Samples> {
@@ -254,11 +278,18 @@ impl Contender {
         let changes = async {
             let mut ticks = interval(Duration::from_millis(1000 / RATE));
             ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-            for _ in 0..events {
+            let mut calls = JoinSet::new();
+            for number in 0..events {
                 ticks.tick().await;
-                let begin = Instant::now();
-                self.happen().await?;
-                answers.add(begin.elapsed());
+                // At this rate whether or not the earlier ones are answered.
+                let change = self.change(usize::try_from(number)?);
+                calls.spawn(async move {
+                    let begin = Instant::now();
+                    change.await.map(|()| begin.elapsed())
+                });
+            }
+            for took in calls.join_all().await {
+                answers.add(took?);
             }
             ended = Instant::now();
             Ok(())
