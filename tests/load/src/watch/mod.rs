@@ -86,7 +86,7 @@ async fn measure(options: &Options) -> Result<String> {
     let address = free_address()?;
     let tcp = format!("tcp = \"{address}\"");
     let stage = block_in_place(|| Simulated::set_up(&tcp))?;
-    let machine = machine::Machine::look(&stage.path("data"))?;
+    let machine = machine::Machine::look(&stage.path(""))?;
     let mut bare = Contender::bare(free_address()?).await?;
     let mut lifepod = Contender::lifepod(&stage, address).await?;
     let most = options.watchers.iter().copied().max().unwrap_or(1);
