@@ -9,7 +9,7 @@ use std::{num::NonZero, thread::available_parallelism, time::Duration};
 use tokio::{sync::Semaphore, time::timeout};
 
 /// Starts at a time for each processor: while one waits for the kernel, others go on.
-const PER_PROCESSOR: usize = 3;
+const PER_PROCESSOR: usize = 2;
 /// After this long a start waits for something else than a processor, and gives its place away.
 const LONG: Duration = Duration::from_millis(500);
 

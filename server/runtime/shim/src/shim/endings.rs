@@ -14,7 +14,7 @@ use crate::{io::Pumped, note::note};
 /// the kernel has closed all of them before the death is seen.
 const DRAIN: Duration = Duration::from_secs(2);
 /// When the record of an exit is written that the server was told.
-const AFTER_TELLING: Duration = Duration::from_millis(50);
+const AFTER_TELLING: Duration = Duration::from_secs(1);
 /// How often a record is tried that cannot be written.
 const MAX_ATTEMPTS: u32 = 20;
 
@@ -68,8 +68,8 @@ impl Shim {
             record.log_error = container.outputs.log_failure();
             container.phase = Phase::Exited(record.clone());
             // Before it is on disk: the server makes it durable in its journal, and one that cannot is
-            // not there to be told, or asks again while this process lives. The file is for later, and
-            // must not keep the disk from the journal now.
+            // not there to be told, or asks again while this process lives. The file is for later: it
+            // must not keep the disk from the journal now, nor be made for what is deleted at once.
             let told = self.announce(&Event::ContainerExited(record));
             let retry_at = if told { now + AFTER_TELLING } else { now };
             if let Some(container) = self.containers.get_mut(&key) {
