@@ -12,59 +12,21 @@ use lifepod_engine::{Clock, Cursor, Engine, EngineConfig, Placement, Target};
 use lifepod_lifecycle::{
     NewPod,
     id::Revision,
-    port::{BoxFuture, Journal, JournalReader, Loaded, Page, Record, StoreError},
+    port::{BoxFuture, JournalReader as _, Record},
     spec::{Handler, RestartPolicy},
     status::Phase,
     time::Timestamp,
     transition::{Subject, Transition},
 };
 use lifepod_sim::{SimClock, SimConfig, SimRuntime};
-use parking_lot::Mutex;
+use lifepod_store::journal::{MemoryJournal, MemoryStore, RequestWindow};
 use support::{ORIGIN, config, pod};
 use tempfile::TempDir;
 
 /// More virtual time than anything here takes.
 const DEADLINE: Duration = Duration::from_secs(3600);
-
-/// Records in memory, for one engine.
-#[derive(Clone, Default)]
-struct MemoryJournal(Arc<Mutex<Vec<Arc<Record>>>>);
-
-impl Journal for MemoryJournal {
-    fn epoch(&self) -> String {
-        "epoch".into()
-    }
-
-    fn load(&mut self) -> Result<Loaded, StoreError> {
-        Ok(Loaded::default())
-    }
-
-    fn commit(&mut self, records: &[Arc<Record>]) -> Result<(), StoreError> {
-        self.0.lock().extend(records.iter().cloned());
-        Ok(())
-    }
-
-    fn reader(&self) -> Arc<dyn JournalReader> {
-        Arc::new(self.clone())
-    }
-
-    fn close(&mut self) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
-
-impl JournalReader for MemoryJournal {
-    fn read_after(&self, after: Revision, limit: usize) -> Result<Page, StoreError> {
-        let records = self.0.lock();
-        let newer = records.iter().filter(|r| r.revision > after);
-        let records = newer.take(limit).cloned().collect();
-        Ok(Page { records })
-    }
-
-    fn oldest(&self) -> Revision {
-        Revision(0)
-    }
-}
+/// More records than anything here makes.
+const HISTORY: usize = 100_000;
 
 /// The server makes the same few lines.
 struct EngineClock(SimClock);
@@ -85,7 +47,7 @@ impl Clock for EngineClock {
 
 struct World {
     engine: Engine,
-    journal: MemoryJournal,
+    store: Arc<MemoryStore>,
     cursor: Cursor,
     _logs: TempDir,
 }
@@ -97,14 +59,14 @@ impl World {
 
     async fn with(clock: SimClock, placement: Placement, seed: u64) -> Self {
         let logs = TempDir::new().expect("temp dir");
-        let journal = MemoryJournal::default();
+        let store = MemoryStore::new(HISTORY, RequestWindow::default());
         let mut settings = config(clock, logs.path());
         settings.seed = seed;
-        let engine = start(&journal, settings, placement).await;
+        let engine = start(&store, settings, placement).await;
         let cursor = engine.handle().watch(Revision(0));
         Self {
             engine,
-            journal,
+            store,
             cursor,
             _logs: logs,
         }
@@ -143,19 +105,21 @@ impl World {
     /// Everything that happened, after the engine has ended.
     async fn end(self) -> Vec<Transition> {
         self.engine.shutdown().await;
-        let records = self.journal.0.lock();
-        records.iter().flat_map(|r| r.transitions.clone()).collect()
+        let page = self.store.read_after(Revision(0), HISTORY).expect("kept");
+        let records = page.records.iter();
+        records.flat_map(|r| r.transitions.clone()).collect()
     }
 }
 
-async fn start(journal: &MemoryJournal, settings: SimConfig, placement: Placement) -> Engine {
+async fn start(store: &Arc<MemoryStore>, settings: SimConfig, placement: Placement) -> Engine {
     let clock: Arc<dyn Clock> = Arc::new(EngineClock(settings.clock.clone()));
     let runtime = Arc::new(SimRuntime::open(settings).expect("opens"));
+    let journal = MemoryJournal::open(store).expect("nobody else has it");
     let config = EngineConfig {
         placement,
         ..EngineConfig::default()
     };
-    Engine::start(config, Box::new(journal.clone()), runtime, Some(clock))
+    Engine::start(config, Box::new(journal), runtime, Some(clock))
         .await
         .expect("starts")
 }
